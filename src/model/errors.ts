@@ -1,0 +1,57 @@
+// Every code that a report, a message or the JSON form can carry. docs/errors.md describes each one;
+// test/model/errors.test.ts compares the two, both ways.
+export const ERROR_CODES = {
+  USAGE: 'the command line is not understood',
+  NO_SUCH_PROCESS: 'no process has this pid',
+  NOT_LINUX: 'this is not Linux',
+  NOTHING_READABLE: 'no TCP table could be read',
+  RECORDING_MISSING: 'there is no recording at this path',
+  RECORDING_FOREIGN: 'this is not a recording of unclosed, or of a version that this one cannot read',
+  RECORDING_TRUNCATED: 'a file of the recording is missing or cut short',
+  RECORDING_EXISTS: 'the folder for the recording is not empty',
+  RECORDING_WRITE: 'the recording could not be written',
+  DEMO_FAILED: 'the demo server did not start',
+  NETLINK_UNAVAILABLE: 'the kernel did not answer over NETLINK_SOCK_DIAG',
+  NETLINK_INTERRUPTED: 'the socket table changed while it was read, again and again',
+  NETNS_DENIED: 'a network namespace could not be entered',
+  NETNS_UNKNOWN: 'the network namespaces of some processes could not be seen',
+  FDS_DENIED: 'descriptor tables of some processes could not be read',
+  HOLDER_UNKNOWN: 'sockets have no known holder',
+  PROC_HIDDEN: '/proc is mounted with hidepid',
+  PARSE: 'a line or message of the kernel was not understood',
+  NOT_RECORDED: 'the recording does not hold this answer',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** An error that was to be expected: says what was wrong and what to do about it. Exit code 2. */
+export class UnclosedError extends Error {
+  readonly code: ErrorCode;
+  readonly remedy: string;
+
+  constructor(code: ErrorCode, message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'UnclosedError';
+    this.code = code;
+    this.remedy = remedy;
+  }
+}
+
+/** Bytes or text that are not what the format says. The message names the place and holds the raw text. */
+export class ParseError extends Error {
+  constructor(where: string, what: string) {
+    super(`${where}: ${what}`);
+    this.name = 'ParseError';
+  }
+}
+
+/** A system call that failed. `code` is the errno's name, such as EACCES. */
+export class SystemError extends Error {
+  readonly code: string;
+
+  constructor(code: string, call: string) {
+    super(`${call}: ${code}`);
+    this.name = 'SystemError';
+    this.code = code;
+  }
+}

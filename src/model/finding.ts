@@ -1,0 +1,119 @@
+import type { Process } from './process.ts';
+import type { Gap, Snapshot } from './snapshot.ts';
+import type { Endpoint, Listener, TcpSocket } from './socket.ts';
+
+/** The vocabulary of causes; docs/causes.md says what each means. */
+export type Cause =
+  | 'missing-close'
+  | 'forgotten'
+  | 'not-reading'
+  | 'stale-pool'
+  | 'stalled'
+  | 'accept-backlog'
+  | 'inherited-fd'
+  | 'proxy-leg'
+  | 'closed-but-held'
+  | 'half-close'
+  | 'churn'
+  | 'unknown';
+
+export type Severity = 'ok' | 'warning' | 'critical';
+export type Confidence = 'proven' | 'likely' | 'undecided';
+export type Pattern = 'probe' | 'burst' | 'steady' | 'accelerating' | 'plateau';
+export type Direction = 'inbound' | 'outbound' | 'mixed';
+
+/** A fact that was read, and what it says about the program. */
+export type Evidence = { fact: string; says: string };
+
+/** A command to run or a thing to do, and why. */
+export type NextStep = { command?: string; why: string };
+
+export type PeerGroup = {
+  address: string;
+  /** Absent for inbound connections: the peer's port is random there. */
+  port?: number;
+  service?: string;
+  sockets: number;
+  /** The process at the other end, when it is on this machine. */
+  process?: { pid: number; name: string };
+};
+
+/** The sockets of one holder (or of one listener, when nobody has accepted them), before anybody says why. */
+export type Case = {
+  /** Absent for sockets that nobody has accepted. */
+  process?: Process;
+  listener?: Listener;
+  /** All CLOSE_WAIT sockets of this case, the oldest first. */
+  sockets: TcpSocket[];
+  stuck: number;
+  /** Sockets that may be stuck: their age is known only as a range that spans the limit. */
+  maybeStuck: number;
+  /** All connections of the process, in whatever state; absent when they were not counted. */
+  connections?: number;
+  closedButHeld: number;
+  /** Other processes that hold some of the same sockets. */
+  coHolders: { process: Process; sockets: number }[];
+  direction: Direction;
+  peers: PeerGroup[];
+};
+
+export type Verdict =
+  | { kind: 'yes'; confidence: 'proven' | 'likely'; evidence: Evidence[] }
+  | { kind: 'undecided'; evidence: Evidence[] }
+  | { kind: 'no' };
+
+/** One cause: judges a case in the light of the whole snapshot. */
+export type Rule = {
+  cause: Cause;
+  judge(subject: Case, snapshot: Snapshot): Verdict;
+};
+
+export type Arrivals = { perHour: number; windowMs: number };
+
+export type Finding = {
+  severity: Severity;
+  /** The limits that were crossed, in words. Empty when the severity is ok. */
+  crossed: string[];
+  cause: Cause;
+  confidence: Confidence;
+  patterns: Pattern[];
+  subject: Case;
+  age?: { oldestMs: number; medianMs: number; youngestMs: number; exact: boolean };
+  arrivals?: Arrivals;
+  fds?: { open: number; limit?: number; fullInMs?: number };
+  evidence: Evidence[];
+  next: NextStep[];
+};
+
+export type Diagnosis = {
+  status: Severity;
+  findings: Finding[];
+  totals: { closeWait: number; stuck: number; maybeStuck: number; closedButHeld?: number };
+  gaps: Gap[];
+};
+
+/** What counts as stuck and what as alarming. Times are in milliseconds. */
+export type Limits = {
+  stuckAfterMs: number;
+  warningSockets: number;
+  criticalFdShare: number;
+  warningAgeMs: number;
+  criticalAgeMs: number;
+  /** Age alone raises the severity only when at least this many sockets are concerned. */
+  ageSockets: number;
+  warningFullInMs: number;
+  criticalFullInMs: number;
+};
+
+export const DEFAULT_LIMITS: Limits = {
+  stuckAfterMs: 60_000,
+  warningSockets: 100,
+  criticalFdShare: 0.5,
+  warningAgeMs: 5 * 60_000,
+  criticalAgeMs: 30 * 60_000,
+  ageSockets: 10,
+  warningFullInMs: 24 * 3600_000,
+  criticalFullInMs: 2 * 3600_000,
+};
+
+export type { Endpoint };

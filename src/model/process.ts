@@ -1,0 +1,48 @@
+export type Runtime = 'java' | 'node' | 'python' | 'go' | 'ruby' | 'php' | 'perl' | 'dotnet' | 'native';
+
+export type Container = {
+  engine: 'docker' | 'containerd' | 'cri-o' | 'podman' | 'lxc' | 'nspawn' | 'unknown';
+  id: string;
+  name?: string;
+};
+
+export type Pod = { uid?: string; name?: string; namespace?: string };
+
+/** Process states as in /proc/PID/stat, in words (Documentation/filesystems/proc.rst). */
+export type ProcessState =
+  | 'running'
+  | 'sleeping'
+  | 'uninterruptible'
+  | 'stopped'
+  | 'traced'
+  | 'zombie'
+  | 'dead'
+  | 'idle'
+  | 'parked';
+
+/** What is known of a process that holds a socket. What could not be read is absent. */
+export type Process = {
+  pid: number;
+  name: string;
+  command?: string;
+  parent?: number;
+  uid?: number;
+  user?: string;
+  /** Seconds since 1970. */
+  startedAt?: number;
+  state?: ProcessState;
+  threads?: number;
+  openFds?: number;
+  fdLimit?: number;
+  fdHardLimit?: number;
+  runtime?: Runtime;
+  unit?: string;
+  container?: Container;
+  pod?: Pod;
+  netns?: number;
+  /** Inodes of every socket in its descriptor table, with the descriptor numbers; absent when the table was not read. */
+  sockets?: Map<number, number[]>;
+};
+
+/** A process with the descriptors under which it holds one socket. */
+export type Holder = { pid: number; fds: number[] };

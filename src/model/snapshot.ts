@@ -1,0 +1,52 @@
+import type { ErrorCode } from './errors.ts';
+import type { Process } from './process.ts';
+import type { Endpoint, Listener, TcpSocket, TcpState } from './socket.ts';
+
+/** Something that could not be read, what that means for this report, and how to get it. */
+export type Gap = { code: ErrorCode; what: string; effect: string; remedy: string };
+
+export type NetNs = {
+  /** Inode of the namespace: the number in `net:[4026531840]`. */
+  id: number;
+  /** Name of its bind mount, as `ip netns` shows it. */
+  name?: string;
+  /** Sockets in the kernel's tables, TIME_WAIT excluded; absent when the namespace was not read. */
+  sockets?: number;
+};
+
+export type Source =
+  | { kind: 'live' }
+  | { kind: 'recording'; path: string }
+  | { kind: 'capture'; format: string };
+
+/** A descriptor of a TCP socket that is in no TCP table any more: fact 4 of the design. */
+export type ClosedButHeld = { pid: number; fd: number; inode: number };
+
+/** Everything seen on one machine at one moment, and what was not. Plain data. */
+export type Snapshot = {
+  /** Milliseconds since 1970. */
+  takenAt: number;
+  tookMs: number;
+  source: Source;
+  host?: { name: string; kernel: string };
+  namespaces: NetNs[];
+  /** All processes that were seen, not only those described in `processes`. */
+  processCount: number;
+  /** All TCP sockets that were seen; absent when they were not counted. */
+  tcpSockets?: number;
+  /** Only states that were counted. */
+  byState: Partial<Record<TcpState, number>>;
+  /** Every socket in CLOSE_WAIT, and of the others those that a holder of a stuck one holds, or that are its other end. */
+  sockets: TcpSocket[];
+  listeners: Listener[];
+  /** Processes that hold one of `sockets` or `listeners`, by pid. */
+  processes: Map<number, Process>;
+  /** Absent when nobody looked; then `closedButHeldAtMost` may still bound it. */
+  closedButHeld?: ClosedButHeld[];
+  closedButHeldAtMost?: number;
+  /** Service names of the ports that occur, from /etc/services. */
+  services: Map<number, string>;
+  gaps: Gap[];
+};
+
+export type { Endpoint };

@@ -1,0 +1,77 @@
+/** A TCP state under the kernel's name (include/net/tcp_states.h). */
+export type TcpState = keyof typeof TCP_STATE;
+
+// enum in include/net/tcp_states.h; /proc/net/tcp prints the same numbers in hex.
+export const TCP_STATE = {
+  ESTABLISHED: 1,
+  SYN_SENT: 2,
+  SYN_RECV: 3,
+  FIN_WAIT1: 4,
+  FIN_WAIT2: 5,
+  TIME_WAIT: 6,
+  CLOSE: 7,
+  CLOSE_WAIT: 8,
+  LAST_ACK: 9,
+  LISTEN: 10,
+  CLOSING: 11,
+  NEW_SYN_RECV: 12,
+  BOUND_INACTIVE: 13,
+} as const;
+
+const NAME_OF = new Map<number, TcpState>(
+  Object.entries(TCP_STATE).map(([name, number]) => [number, name as TcpState]),
+);
+
+export const tcpStateName = (number: number): TcpState | undefined => NAME_OF.get(number);
+
+/** One end of a connection. IPv4-mapped IPv6 addresses are written as IPv4. */
+export type Endpoint = { address: string; port: number };
+
+/** Bounds of the time since a socket entered CLOSE_WAIT, in milliseconds. A bound that is not known is absent. */
+export type AgeRange = { atLeastMs?: number; atMostMs?: number };
+
+export type TcpTimer = 'none' | 'retransmit' | 'keepalive' | 'timewait' | 'zero-window-probe';
+
+/** One TCP socket that is not listening. `inode` is absent when no file belongs to it: nobody has accepted it. */
+export type TcpSocket = {
+  netns: number;
+  family: 4 | 6;
+  state: TcpState;
+  local: Endpoint;
+  peer: Endpoint;
+  recvQueue: number;
+  sendQueue: number;
+  timer: TcpTimer;
+  timerMs?: number;
+  uid?: number;
+  inode?: number;
+  cookie?: bigint;
+  cgroupId?: bigint;
+  /** Since any acknowledgement came from the peer (tcpi_last_ack_recv). */
+  lastAckReceivedMs?: number;
+  /** Since data came from the peer; since the connection began when none ever came (tcpi_last_data_recv). */
+  lastDataReceivedMs?: number;
+  /** Since this side sent data (tcpi_last_data_sent). */
+  lastDataSentMs?: number;
+};
+
+/** A listening socket with its accept queue: connections that wait for accept(2), and how many may. */
+export type Listener = {
+  netns: number;
+  family: 4 | 6;
+  local: Endpoint;
+  queue: number;
+  limit: number;
+  uid?: number;
+  inode?: number;
+  cgroupId?: bigint;
+};
+
+/**
+ * Whether SO_KEEPALIVE is on, as far as the pending timer tells: a keepalive timer is proof, no timer at all is
+ * proof of the opposite, and a retransmission or window probe hides it.
+ */
+export function keepaliveOf(socket: TcpSocket): boolean | undefined {
+  if (socket.timer === 'keepalive') return true;
+  return socket.timer === 'none' ? false : undefined;
+}
