@@ -37,7 +37,17 @@ export default {
       from: { path: '^src/', pathNot: '^src/kernel/libc.ts$' },
       to: { path: 'koffi' },
     },
-    { name: 'no-cycles', severity: 'error', comment: 'A cycle has no order of reading.', from: {}, to: { circular: true } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'A cycle has no order of reading.',
+      from: {},
+      to: { circular: true },
+    },
   ],
-  options: { tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' }, doNotFollow: { path: 'node_modules' } },
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+  },
 };

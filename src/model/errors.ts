@@ -19,7 +19,6 @@ export const ERROR_CODES = {
   HOLDER_UNKNOWN: 'sockets have no known holder',
   PROC_HIDDEN: '/proc is mounted with hidepid',
   PARSE: 'a line or message of the kernel was not understood',
-  NOT_RECORDED: 'the recording does not hold this answer',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

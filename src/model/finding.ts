@@ -1,6 +1,6 @@
 import type { Process } from './process.ts';
 import type { Gap, Snapshot } from './snapshot.ts';
-import type { Endpoint, Listener, TcpSocket } from './socket.ts';
+import type { AgeRange, Listener, TcpSocket } from './socket.ts';
 
 /** The vocabulary of causes; docs/causes.md says what each means. */
 export type Cause =
@@ -38,19 +38,27 @@ export type PeerGroup = {
   process?: { pid: number; name: string };
 };
 
-/** The sockets of one holder (or of one listener, when nobody has accepted them), before anybody says why. */
+/**
+ * The sockets of one holder, before anybody says why they are there:
+ * `held` by a process, `backlog` of a listener that nobody has accepted, `unowned` (a file belongs to them, but no
+ * process was seen that holds it), or `closed` (gone from every TCP table, the descriptor still open).
+ */
 export type Case = {
-  /** Absent for sockets that nobody has accepted. */
+  kind: 'held' | 'backlog' | 'unowned' | 'closed';
+  /** The holder; of a backlog, the process that listens. */
   process?: Process;
+  /** Who made the sockets, where no process is known. */
+  uid?: number;
   listener?: Listener;
   /** All CLOSE_WAIT sockets of this case, the oldest first. */
   sockets: TcpSocket[];
   stuck: number;
-  /** Sockets that may be stuck: their age is known only as a range that spans the limit. */
+  /** Sockets that may be stuck: their age is known only as a range that spans the limit, or not at all. */
   maybeStuck: number;
+  /** Descriptors of closed sockets; of kind `closed` only, 0 otherwise. */
+  closedFds: number;
   /** All connections of the process, in whatever state; absent when they were not counted. */
   connections?: number;
-  closedButHeld: number;
   /** Other processes that hold some of the same sockets. */
   coHolders: { process: Process; sockets: number }[];
   direction: Direction;
@@ -92,6 +100,14 @@ export type Diagnosis = {
   gaps: Gap[];
 };
 
+/** A CLOSE_WAIT socket for a list: with its age, the cause of its finding, and all holders. */
+export type SocketRow = {
+  socket: TcpSocket;
+  age: AgeRange;
+  cause: Cause;
+  holders: { pid: number; name: string; fds: number[] }[];
+};
+
 /** What counts as stuck and what as alarming. Times are in milliseconds. */
 export type Limits = {
   stuckAfterMs: number;
@@ -115,5 +131,3 @@ export const DEFAULT_LIMITS: Limits = {
   warningFullInMs: 24 * 3600_000,
   criticalFullInMs: 2 * 3600_000,
 };
-
-export type { Endpoint };

@@ -1,6 +1,6 @@
 import type { ErrorCode } from './errors.ts';
 import type { Process } from './process.ts';
-import type { Endpoint, Listener, TcpSocket, TcpState } from './socket.ts';
+import type { Listener, TcpSocket, TcpState } from './socket.ts';
 
 /** Something that could not be read, what that means for this report, and how to get it. */
 export type Gap = { code: ErrorCode; what: string; effect: string; remedy: string };
@@ -14,13 +14,20 @@ export type NetNs = {
   sockets?: number;
 };
 
-export type Source =
-  | { kind: 'live' }
-  | { kind: 'recording'; path: string }
-  | { kind: 'capture'; format: string };
+export type Source = { kind: 'live' } | { kind: 'recording'; path: string } | { kind: 'capture'; format: string };
 
 /** A descriptor of a TCP socket that is in no TCP table any more: fact 4 of the design. */
 export type ClosedButHeld = { pid: number; fd: number; inode: number };
+
+/** How a snapshot was read. */
+export type Reading = {
+  /** Namespaces whose tables came over netlink, and from text files. */
+  netlink: number;
+  text: number;
+  /** Processes whose descriptors were looked at, and those left out because every holder had been found. */
+  lookedAt: number;
+  leftOut: number;
+};
 
 /** Everything seen on one machine at one moment, and what was not. Plain data. */
 export type Snapshot = {
@@ -41,12 +48,12 @@ export type Snapshot = {
   listeners: Listener[];
   /** Processes that hold one of `sockets` or `listeners`, by pid. */
   processes: Map<number, Process>;
-  /** Absent when nobody looked; then `closedButHeldAtMost` may still bound it. */
+  /** The ones that were found; absent when nobody looked. */
   closedButHeld?: ClosedButHeld[];
+  /** How many there can be on the whole machine; absent when that is not known. */
   closedButHeldAtMost?: number;
   /** Service names of the ports that occur, from /etc/services. */
   services: Map<number, string>;
   gaps: Gap[];
+  reading: Reading;
 };
-
-export type { Endpoint };

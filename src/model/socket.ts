@@ -61,7 +61,8 @@ export type Listener = {
   family: 4 | 6;
   local: Endpoint;
   queue: number;
-  limit: number;
+  /** Absent when only the text files could be read. */
+  limit?: number;
   uid?: number;
   inode?: number;
   cgroupId?: bigint;

@@ -1,0 +1,50 @@
+import { diagnose } from '../diagnose/diagnose.ts';
+import { socketRows } from '../diagnose/socket-rows.ts';
+import type { Machine } from '../kernel/machine.ts';
+import { RecordingMachine } from '../kernel/recorder.ts';
+import { DEFAULT_LIMITS, type Diagnosis, type Limits, type SocketRow } from '../model/finding.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { type CaptureOptions, captureFrom } from './capture.ts';
+import { applyFilter, type Filter } from './filter.ts';
+import { liveMachine, type SourceChoice } from './machine.ts';
+import { openRecording, requireEmpty, writeRecording } from './recording.ts';
+import { scrubTape } from './scrub.ts';
+
+/** Where to look: this machine, or a recording of one. */
+export type Where = { from?: string; source?: SourceChoice };
+
+const machineOf = async ({ from, source }: Where): Promise<Machine> =>
+  from === undefined ? liveMachine(source) : openRecording(from);
+
+/** Takes a snapshot of this machine, or of the recording in the folder `from`. */
+export async function capture(options: CaptureOptions & Where = {}): Promise<Snapshot> {
+  return captureFrom(await machineOf(options), options);
+}
+
+export type Look = { snapshot: Snapshot; diagnosis: Diagnosis; limits: Limits; rows: () => SocketRow[] };
+
+/** Captures, filters and diagnoses. */
+export async function look(options: CaptureOptions & Where & { filter?: Filter; numeric?: boolean }): Promise<Look> {
+  const limits = { ...DEFAULT_LIMITS, stuckAfterMs: options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs };
+  const seen = applyFilter(await capture(options), options.filter ?? {});
+  const snapshot = options.numeric ? withoutNames(seen) : seen;
+  const diagnosis = diagnose(snapshot, limits);
+  return { snapshot, diagnosis, limits, rows: () => socketRows(diagnosis) };
+}
+
+function withoutNames(snapshot: Snapshot): Snapshot {
+  for (const process of snapshot.processes.values()) delete process.user;
+  return { ...snapshot, services: new Map() };
+}
+
+/** Writes everything that a report of this machine is made of to a folder. */
+export async function record(
+  directory: string,
+  options: CaptureOptions & Where & { scrub: boolean },
+): Promise<Snapshot> {
+  requireEmpty(directory);
+  const machine = new RecordingMachine(await machineOf(options));
+  const snapshot = captureFrom(machine, { ...options, young: true, allHolders: true, closedButHeld: 'always' });
+  writeRecording(options.scrub ? scrubTape(machine.tape) : machine.tape, directory, options.scrub);
+  return snapshot;
+}

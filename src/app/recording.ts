@@ -1,0 +1,139 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ReplayingMachine } from '../kernel/recorder.ts';
+import { Tape } from '../kernel/tape.ts';
+import { UnclosedError } from '../model/errors.ts';
+import { VERSION } from './version.ts';
+
+const FORMAT = 'unclosed.recording/1';
+
+/** Says what a recording is and which files it has, so that a missing or cut one is noticed. */
+type Meta = {
+  format: typeof FORMAT;
+  tool: string;
+  byteOrder: 'LE' | 'BE';
+  scrubbed: boolean;
+  /** Size of each file, by its path. */
+  files: Record<string, number>;
+  /** What was refused, with the errno. */
+  refused: Record<string, string>;
+};
+
+/** Further answers to the same question stand beside the first. */
+const fileName = (question: string, turn: number): string => (turn === 0 ? question : `${question}~${turn + 1}`);
+
+/** Writes every answer to a file of its own below `directory`, which must be empty or not exist. */
+export function writeRecording(tape: Tape, directory: string, scrubbed: boolean): void {
+  const meta: Meta = { format: FORMAT, tool: VERSION, byteOrder: 'LE', scrubbed, files: {}, refused: {} };
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    for (const [question, answers] of tape.entries()) {
+      answers.forEach((answer, turn) => {
+        const name = fileName(question, turn);
+        if ('refused' in answer) {
+          meta.refused[name] = answer.refused;
+          return;
+        }
+        const path = join(directory, name);
+        mkdirSync(dirname(path), { recursive: true });
+        writeFileSync(path, answer.bytes);
+        meta.files[name] = answer.bytes.length;
+      });
+    }
+    // Last, so that a recording that was interrupted is none.
+    writeFileSync(join(directory, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
+  } catch (error) {
+    throw new UnclosedError(
+      'RECORDING_WRITE',
+      `${directory}: ${(error as Error).message}`,
+      'choose a folder with room that you may write to',
+      { cause: error },
+    );
+  }
+}
+
+/** Refuses to mix a recording with what is there already. */
+export function requireEmpty(directory: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new UnclosedError('RECORDING_WRITE', `${directory}: ${(error as Error).message}`, 'name a folder', {
+      cause: error,
+    });
+  }
+  if (names.length === 0) return;
+  throw new UnclosedError('RECORDING_EXISTS', `${directory} is not empty`, 'name a new folder');
+}
+
+/** Opens a recording and checks that it is whole. */
+export function openRecording(directory: string): ReplayingMachine {
+  const meta = readMeta(directory);
+  const tape = new Tape();
+  const questions = [...Object.keys(meta.files), ...Object.keys(meta.refused)].map(turnOf);
+  questions.sort((a, b) => a.turn - b.turn);
+  for (const { name, question } of questions) {
+    const refused = meta.refused[name];
+    tape.add(question, refused !== undefined ? { refused } : { bytes: readAnswer(directory, name, meta.files[name]) });
+  }
+  return new ReplayingMachine(tape, directory);
+}
+
+function turnOf(name: string): { name: string; question: string; turn: number } {
+  const match = /^(.*)~([0-9]+)$/.exec(name);
+  return match ? { name, question: match[1] ?? name, turn: Number(match[2]) - 1 } : { name, question: name, turn: 0 };
+}
+
+function readMeta(directory: string): Meta {
+  const path = join(directory, 'meta.json');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+    throw new UnclosedError(
+      'RECORDING_MISSING',
+      `${path}: ${code}`,
+      'name the folder that unclosed record wrote; its meta.json is written last',
+    );
+  }
+  let meta: unknown;
+  try {
+    meta = JSON.parse(text);
+  } catch {
+    throw foreign(path, 'is no JSON');
+  }
+  if (!isMeta(meta)) throw foreign(path, `is not of format ${FORMAT}`);
+  if (meta.byteOrder !== 'LE') throw foreign(path, `has byte order ${meta.byteOrder}, and only LE can be read`);
+  return meta;
+}
+
+const foreign = (path: string, what: string): UnclosedError =>
+  new UnclosedError('RECORDING_FOREIGN', `${path} ${what}`, 'read it with the version of unclosed that wrote it');
+
+function isMeta(value: unknown): value is Meta {
+  if (typeof value !== 'object' || value === null) return false;
+  const { format, files, refused } = value as Partial<Meta>;
+  const isRecord = (of: 'number' | 'string', record: unknown): boolean =>
+    typeof record === 'object' && record !== null && Object.values(record).every((entry) => typeof entry === of);
+  return format === FORMAT && isRecord('number', files) && isRecord('string', refused);
+}
+
+function readAnswer(directory: string, name: string, size: number | undefined): Uint8Array {
+  const path = join(directory, name);
+  // The list of files is part of the recording, and a recording may come from anybody.
+  if (name.startsWith('/') || name.split('/').includes('..'))
+    throw foreign(join(directory, 'meta.json'), `names ${name}`);
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw truncated(path, (error as NodeJS.ErrnoException).code ?? 'unreadable');
+  }
+  if (bytes.length !== size) throw truncated(path, `has ${bytes.length} bytes of ${size}`);
+  return bytes;
+}
+
+const truncated = (path: string, what: string): UnclosedError =>
+  new UnclosedError('RECORDING_TRUNCATED', `${path}: ${what}`, 'copy the recording again, whole');

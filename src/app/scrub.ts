@@ -1,0 +1,170 @@
+import { type Answer, Tape } from '../kernel/tape.ts';
+import { StructReader } from '../parse/bytes.ts';
+import { AF_INET } from '../parse/inet-diag.ts';
+import { walkDatagram } from '../parse/netlink.ts';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * A copy of a tape without addresses, command lines and names of users and hosts. The same address or user is replaced
+ * by the same stand-in everywhere, so that the report is the same but for the names. Loopback, wildcard and root stay,
+ * and so do ports, and the names of programs, units and containers.
+ */
+export function scrubTape(tape: Tape): Tape {
+  const scrubbed = new Tape();
+  const scrubber = new Scrubber();
+  for (const [question, answers] of tape.entries()) {
+    for (const answer of answers) scrubbed.add(question, scrubAnswer(scrubber, question, answer));
+  }
+  return scrubbed;
+}
+
+function scrubAnswer(scrubber: Scrubber, question: string, answer: Answer): Answer {
+  if ('refused' in answer) return answer;
+  const { bytes } = answer;
+  const text = (change: (text: string) => string): Answer => ({ bytes: encoder.encode(change(decoder.decode(bytes))) });
+  if (/^netns\/[0-9]+\/dump-/.test(question)) return { bytes: scrubber.dump(bytes) };
+  if (/^files\/proc\/[0-9a-z]+\/net\/tcp6?$/.test(question)) return text((it) => scrubber.procNetTcp(it));
+  if (question === 'host.json') return text((it) => JSON.stringify({ ...JSON.parse(it), name: 'host' }));
+  if (question === 'processes.tsv') return text((it) => scrubber.processes(it));
+  if (question === 'files/etc/passwd') return text((it) => scrubber.passwd(it));
+  if (/\/cmdline$/.test(question)) return text(programOnly);
+  if (/\/status$/.test(question)) return text((it) => scrubber.status(it));
+  if (/\/cgroup$/.test(question))
+    return text((it) =>
+      it.replace(/\buser(-|@)([0-9]+)/g, (_, mark, uid) => `user${mark}${scrubber.uid(Number(uid))}`),
+    );
+  if (/\/maps$/.test(question)) return text((it) => it.replace(/ \/\S.*\/([^/\n]*)$/gm, ' /$1'));
+  if (/^links\//.test(question)) return text((it) => it.replace(/^.*\//, '/'));
+  if (question === 'files/proc/self/mountinfo') return text(mountsThatMatter);
+  if (/^containers\//.test(question)) return text(() => '{}');
+  return answer;
+}
+
+/** `/srv/app/bin/python3 secret.py --token x` becomes `python3`. */
+const programOnly = (text: string): string => {
+  const program = (text.split('\0')[0] ?? '').split(' ')[0] ?? '';
+  return program === '' ? '' : `${program.replace(/^.*\//, '')}\0`;
+};
+
+const mountsThatMatter = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => / - (nsfs|proc) /.test(line))
+    .join('\n');
+
+/** Keeps which stand-in belongs to which address and user. */
+class Scrubber {
+  readonly #v4 = new Map<string, Uint8Array>();
+  readonly #v6 = new Map<string, Uint8Array>();
+  readonly #uids = new Map<number, number>();
+
+  uid(uid: number): number {
+    if (uid === 0 || uid === 65_534) return uid; // root and nobody are everybody's
+    const known = this.#uids.get(uid);
+    if (known !== undefined) return known;
+    const standIn = 10_001 + this.#uids.size;
+    this.#uids.set(uid, standIn);
+    return standIn;
+  }
+
+  /** 10.1.0.1, 10.1.0.2, ...; loopback and wildcard stay. */
+  ipv4(address: Uint8Array): Uint8Array {
+    if (address[0] === 127 || address.every((byte) => byte === 0)) return address;
+    return standIn(this.#v4, address, (n) => new Uint8Array([10, 1 + (n >> 16), (n >> 8) & 0xff, n & 0xff]));
+  }
+
+  /** 2001:db8::1, ... (RFC 3849, for documentation); mapped IPv4 addresses as above. */
+  ipv6(address: Uint8Array): Uint8Array {
+    if (address.subarray(0, 15).every((byte) => byte === 0)) return address; // :: and ::1
+    const mapped = address.subarray(0, 10).every((byte) => byte === 0) && address[10] === 0xff && address[11] === 0xff;
+    if (mapped) {
+      const copy = address.slice();
+      copy.set(this.ipv4(address.slice(12)), 12);
+      return copy;
+    }
+    return standIn(this.#v6, address, (n) => {
+      const made = new Uint8Array(16);
+      made.set([0x20, 0x01, 0x0d, 0xb8]);
+      made.set([(n >> 16) & 0xff, (n >> 8) & 0xff, n & 0xff], 13);
+      return made;
+    });
+  }
+
+  /** Framed datagrams of a dump (see recorder.ts): addresses and uid of each struct inet_diag_msg. */
+  dump(bytes: Uint8Array): Uint8Array {
+    const copy = bytes.slice();
+    const view = new DataView(copy.buffer);
+    for (let offset = 0; offset + 4 <= copy.length; ) {
+      const length = view.getUint32(offset, true);
+      const datagram = copy.subarray(offset + 4, Math.min(copy.length, offset + 4 + length));
+      walkDatagram(new StructReader('nlmsghdr', datagram), datagram.length, (_type, start) =>
+        this.#message(datagram, start),
+      );
+      offset += 4 + length;
+    }
+    return copy;
+  }
+
+  // struct inet_diag_msg: idiag_family 0, idiag_src 8, idiag_dst 24, idiag_uid 64
+  #message(bytes: Uint8Array, start: number): void {
+    const size = bytes[start] === AF_INET ? 4 : 16;
+    for (const at of [start + 8, start + 24]) {
+      const address = bytes.slice(at, at + size);
+      bytes.set(size === 4 ? this.ipv4(address) : this.ipv6(address), at);
+    }
+    const view = new DataView(bytes.buffer, bytes.byteOffset + start + 64, 4);
+    view.setUint32(0, this.uid(view.getUint32(0, true)), true);
+  }
+
+  /** Addresses are words in host order there; the uid is the eighth column. */
+  procNetTcp(text: string): string {
+    return text
+      .replace(/\b([0-9A-F]{32}|[0-9A-F]{8}):([0-9A-F]{4})\b(?= [0-9A-F]{8,32}:| [0-9A-F]{2} )/g, (_, hex, port) => {
+        const address = swapWords(Uint8Array.from(hex.match(/../g) ?? [], (byte: string) => Number.parseInt(byte, 16)));
+        const made = swapWords(address.length === 4 ? this.ipv4(address) : this.ipv6(address));
+        return `${Array.from(made, (byte) => byte.toString(16).padStart(2, '0'))
+          .join('')
+          .toUpperCase()}:${port}`;
+      })
+      .replace(/^(\s*[0-9]+:(?:\s+\S+){6}\s+)([0-9]+)/gm, (_, before, uid) => before + this.uid(Number(uid)));
+  }
+
+  processes(text: string): string {
+    return text
+      .split('\n')
+      .map((line) => {
+        const fields = line.split('\t');
+        if (fields[2] !== undefined && fields[2] !== '-') fields[2] = String(this.uid(Number(fields[2])));
+        return fields.join('\t');
+      })
+      .join('\n');
+  }
+
+  passwd(text: string): string {
+    return [...text.matchAll(/^[^:\n]*:[^:\n]*:([0-9]+):/gm)]
+      .map((match) => Number(match[1]))
+      .filter((uid) => uid === 0 || this.#uids.has(uid))
+      .map((uid) => (uid === 0 ? 'root:x:0:0:::' : `user${this.uid(uid)}:x:${this.uid(uid)}::::`))
+      .join('\n');
+  }
+
+  status(text: string): string {
+    return text
+      .replace(/^Uid:\s.*$/m, (line) => line.replace(/[0-9]+/g, (uid) => String(this.uid(Number(uid)))))
+      .replace(/^Groups:.*$/m, 'Groups:');
+  }
+}
+
+/** The key is the address; numbers follow the order of first sight. */
+function standIn(known: Map<string, Uint8Array>, address: Uint8Array, make: (n: number) => Uint8Array): Uint8Array {
+  const key = address.join('.');
+  const made = known.get(key) ?? make(known.size + 1);
+  known.set(key, made);
+  return made;
+}
+
+function swapWords(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(bytes, (_, i) => bytes[(i & ~3) + 3 - (i & 3)] ?? 0);
+}

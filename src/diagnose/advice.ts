@@ -1,0 +1,58 @@
+import type { Case, Cause, NextStep } from '../model/finding.ts';
+import type { Process } from '../model/process.ts';
+import { formatEndpoint } from '../model/words.ts';
+
+/** What to do next about a cause: plain steps first, then the commands that tell more. */
+export function nextSteps(cause: Cause, subject: Case): NextStep[] {
+  const { process, listener } = subject;
+  switch (cause) {
+    case 'churn':
+    case 'half-close':
+      return [];
+    case 'stalled':
+      return process?.state === 'stopped'
+        ? [{ command: `kill -CONT ${process.pid}`, why: 'lets it run on; first find out who stopped it, and why' }]
+        : threadsOf(process);
+    case 'accept-backlog': {
+      const at = listener ? formatEndpoint(listener.local) : 'the port';
+      return [
+        ...resume(process),
+        { why: `find out why ${name(process)} does not call accept() on ${at}` },
+        ...threadsOf(process),
+      ];
+    }
+    case 'closed-but-held':
+      return [
+        { why: 'close the socket object where the error is handled: a reset connection must be closed like any other' },
+        ...(process
+          ? [{ command: `lsof -nP -a -p ${process.pid} | grep 'protocol: TCP'`, why: 'lists the descriptors' }]
+          : []),
+      ];
+    default:
+      return [...whoIsIt(subject), ...threadsOf(process), ...listSockets(process)];
+  }
+}
+
+const name = (process: Process | undefined): string =>
+  process ? `${process.name} (pid ${process.pid})` : 'the listener';
+
+const resume = (process: Process | undefined): NextStep[] =>
+  process?.state === 'stopped'
+    ? [{ command: `kill -CONT ${process.pid}`, why: 'the process is stopped: this lets it run on' }]
+    : [];
+
+const whoIsIt = ({ kind }: Case): NextStep[] =>
+  kind === 'unowned' ? [{ command: 'sudo unclosed', why: 'sees the descriptors of all processes' }] : [];
+
+const listSockets = (process: Process | undefined): NextStep[] =>
+  process ? [{ command: `unclosed ${process.pid} --sockets`, why: 'lists each socket with its age and queues' }] : [];
+
+/** The command that shows what the threads of a process do, none of which changes or ends it. */
+function threadsOf(process: Process | undefined): NextStep[] {
+  if (!process) return [];
+  const { pid, runtime } = process;
+  if (runtime === 'java') return [{ command: `jstack ${pid}`, why: 'shows what each thread waits for' }];
+  if (runtime === 'python')
+    return [{ command: `py-spy dump --pid ${pid}`, why: 'shows the line of code each thread is in' }];
+  return [{ command: `grep . /proc/${pid}/task/*/wchan`, why: 'shows what each thread waits for in the kernel' }];
+}

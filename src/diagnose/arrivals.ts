@@ -1,0 +1,36 @@
+import type { Arrivals } from '../model/finding.ts';
+import type { TcpSocket } from '../model/socket.ts';
+import { ageOf, isExact } from './ages.ts';
+
+/** Fewer sockets than this say nothing about a rate: with 10 its 95 % interval still spans half to twice (Poisson). */
+const FEWEST = 10;
+/** A rate from less time than this is told by the chance of a few seconds. */
+const SHORTEST_WINDOW_MS = 60_000;
+/**
+ * With steady random arrivals a pause longer than 5 mean gaps has a probability of exp(-5) = 0.7 %. After such a pause
+ * the sockets are taken as the rest of something that is over, and no rate is given.
+ */
+const PAUSE_IN_GAPS = 5;
+
+/**
+ * How fast stuck sockets come: their number over the time since the oldest. The ages of what is left are a sample of
+ * the arrivals, if what arrives stays; sockets that were closed in time are not seen, and so not counted as leak.
+ * Only exact ages count. Undefined when they are too few, too young, or nothing has arrived for long.
+ */
+export function arrivalsOf(sockets: TcpSocket[], stuckAfterMs: number): Arrivals | undefined {
+  const ages = sockets
+    .map(ageOf)
+    .filter(isExact)
+    .map(({ atLeastMs }) => atLeastMs ?? 0)
+    .filter((age) => age >= stuckAfterMs)
+    .sort((a, b) => a - b);
+  const [youngest] = ages;
+  const oldest = ages.at(-1);
+  if (youngest === undefined || oldest === undefined || ages.length < FEWEST) return undefined;
+  // Younger ones than the limit are left out, so the time that was watched ends there.
+  const windowMs = oldest - stuckAfterMs;
+  if (windowMs < SHORTEST_WINDOW_MS) return undefined;
+  const meanGapMs = (oldest - youngest) / (ages.length - 1);
+  if (youngest - stuckAfterMs > PAUSE_IN_GAPS * meanGapMs) return undefined;
+  return { perHour: (ages.length / windowMs) * 3600_000, windowMs };
+}

@@ -1,0 +1,102 @@
+import {
+  type Case,
+  DEFAULT_LIMITS,
+  type Diagnosis,
+  type Evidence,
+  type Finding,
+  type Limits,
+  type Verdict,
+} from '../model/finding.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import { nextSteps } from './advice.ts';
+import { ageOf, isExact } from './ages.ts';
+import { arrivalsOf } from './arrivals.ts';
+import { correlate } from './correlate.ts';
+import { ageEvidence, holderEvidence, receiveQueueEvidence } from './evidence.ts';
+import { RULES } from './rules/index.ts';
+import { judgeSeverity, rankOf, worst } from './severity.ts';
+
+/** Says what is stuck in a snapshot, since when, how bad it is, and what to do. Pure: the same snapshot, the same answer. */
+export function diagnose(snapshot: Snapshot, limits: Limits = DEFAULT_LIMITS): Diagnosis {
+  const cases = correlate(snapshot, limits.stuckAfterMs);
+  const findings = cases.map((subject) => findingOf(subject, snapshot, limits));
+  findings.sort(
+    (a, b) => rankOf(b.severity) - rankOf(a.severity) || concerned(b.subject) - concerned(a.subject) || inOrder(a, b),
+  );
+  const closedButHeld =
+    snapshot.closedButHeldAtMost !== undefined &&
+    snapshot.closedButHeldAtMost === (snapshot.closedButHeld?.length ?? -1)
+      ? snapshot.closedButHeldAtMost
+      : snapshot.closedButHeld?.length || undefined;
+  return {
+    status: worst(findings.map(({ severity }) => severity)),
+    findings,
+    totals: {
+      closeWait: sum(cases, ({ sockets }) => sockets.length),
+      stuck: sum(cases, ({ stuck }) => stuck),
+      maybeStuck: sum(cases, ({ maybeStuck }) => maybeStuck),
+      ...(closedButHeld !== undefined && { closedButHeld }),
+    },
+    gaps: snapshot.gaps,
+  };
+}
+
+const sum = <T>(values: T[], of: (value: T) => number): number => values.reduce((total, value) => total + of(value), 0);
+
+const concerned = ({ stuck, maybeStuck, closedFds, sockets }: Case): number =>
+  stuck + maybeStuck + closedFds || sockets.length / 1e6;
+
+const inOrder = (a: Finding, b: Finding): number => (a.subject.process?.pid ?? 0) - (b.subject.process?.pid ?? 0);
+
+function findingOf(subject: Case, snapshot: Snapshot, limits: Limits): Finding {
+  const { cause, confidence, evidence } = causeOf(subject, snapshot);
+  const age = agesOf(subject);
+  const arrivals = arrivalsOf(subject.sockets, limits.stuckAfterMs);
+  const fds = fdsOf(subject, arrivals?.perHour);
+  const facts = { cause, ...(age && { age }), ...(fds && { fds }) };
+  return {
+    ...judgeSeverity(subject, facts, limits),
+    confidence,
+    patterns: [],
+    subject,
+    ...facts,
+    ...(arrivals && { arrivals }),
+    evidence: [...evidence, ...receiveQueueEvidence(subject), ...holderEvidence(subject), ...ageEvidence(subject)],
+    next: nextSteps(cause, subject),
+  };
+}
+
+type Judged = Pick<Finding, 'cause' | 'confidence'> & { evidence: Evidence[] };
+
+/** The first rule that says yes. Without one the cause stays unknown, with what the undecided ones saw. */
+function causeOf(subject: Case, snapshot: Snapshot): Judged {
+  const undecided: Evidence[] = [];
+  for (const { cause, judge } of RULES) {
+    const verdict: Verdict = judge(subject, snapshot);
+    if (verdict.kind === 'yes') return { cause, confidence: verdict.confidence, evidence: verdict.evidence };
+    if (verdict.kind === 'undecided') undecided.push(...verdict.evidence);
+  }
+  return { cause: 'unknown', confidence: 'undecided', evidence: undecided };
+}
+
+function agesOf({ sockets }: Case): Finding['age'] {
+  const ages = sockets.map(ageOf).filter(({ atLeastMs }) => atLeastMs !== undefined);
+  const lower = ages.map(({ atLeastMs }) => atLeastMs ?? 0).sort((a, b) => a - b);
+  const [youngestMs] = lower;
+  const oldestMs = lower.at(-1);
+  const medianMs = lower[Math.floor(lower.length / 2)];
+  if (youngestMs === undefined || oldestMs === undefined || medianMs === undefined) return undefined;
+  return { oldestMs, medianMs, youngestMs, exact: ages.every(isExact) };
+}
+
+/** The descriptor budget of the holder, and when the leak uses it up at its present rate. */
+function fdsOf({ kind, process }: Case, perHour: number | undefined): Finding['fds'] {
+  if (kind === 'backlog' || process?.openFds === undefined) return undefined;
+  const { openFds: open, fdLimit } = process;
+  const limit = fdLimit !== undefined && Number.isFinite(fdLimit) ? fdLimit : undefined;
+  const fullInMs =
+    limit !== undefined && perHour !== undefined && perHour > 0
+      ? (Math.max(0, limit - open) / perHour) * 3600_000
+      : undefined;
+  return { open, ...(limit !== undefined && { limit }), ...(fullInMs !== undefined && { fullInMs }) };
+}

@@ -1,0 +1,66 @@
+import type { Case, Evidence } from '../model/finding.ts';
+import { keepaliveOf } from '../model/socket.ts';
+import { formatNumber, plural } from '../model/words.ts';
+
+/**
+ * What Recv-Q says of a CLOSE_WAIT socket, where the FIN counts as one byte until it is read: 0 everything was read,
+ * 1 all but the end, more: data lies unread. It tells what the runtime did: Node and Go read on behalf of a handler.
+ */
+export function receiveQueueEvidence({ kind, sockets }: Case): Evidence[] {
+  if (kind === 'backlog' || sockets.length === 0) return [];
+  const all = sockets.length;
+  const read = sockets.filter(({ recvQueue }) => recvQueue === 0).length;
+  const endLeft = sockets.filter(({ recvQueue }) => recvQueue === 1).length;
+  const dataLeft = sockets.filter(({ recvQueue }) => recvQueue > 1);
+  const of = (count: number): string =>
+    count === all ? `all ${formatNumber(all)}` : `${formatNumber(count)} of ${formatNumber(all)}`;
+  return [
+    { count: read, fact: `Recv-Q 0 on ${of(read)}`, says: 'everything was read, and the socket was not closed' },
+    {
+      count: endLeft,
+      fact: `Recv-Q 1 on ${of(endLeft)}`,
+      says: 'all data was read, but never the end: nobody reads any more',
+    },
+    {
+      count: dataLeft.length,
+      fact: `Recv-Q ${range(dataLeft.map(({ recvQueue }) => recvQueue))} on ${of(dataLeft.length)}`,
+      says: 'data lies unread: the reader is stuck or never came',
+    },
+  ].flatMap(({ count, fact, says }) => (count > 0 ? [{ fact, says }] : []));
+}
+
+function range(values: number[]): string {
+  const [low, high] = [min(values), max(values)];
+  return low === high ? formatNumber(low) : `${formatNumber(low)} to ${formatNumber(high)}`;
+}
+
+// Not Math.min(...values): that many arguments overflow the stack.
+const min = (values: number[]): number => values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+const max = (values: number[]): number => values.reduce((a, b) => Math.max(a, b), 0);
+
+export function holderEvidence({ coHolders, process }: Case): Evidence[] {
+  const [first] = coHolders;
+  if (!first || !process) return [];
+  const others = coHolders.slice(0, 3).map((it) => `${it.process.name} ${it.process.pid}`);
+  const more = coHolders.length > 3 ? ` and ${coHolders.length - 3} more` : '';
+  return [
+    {
+      fact: `also open in ${others.join(', ')}${more} (${plural(first.sockets, 'socket')})`,
+      says: 'a connection ends only when every process has closed it',
+    },
+  ];
+}
+
+export function ageEvidence({ maybeStuck, sockets }: Case): Evidence[] {
+  if (maybeStuck === 0) return [];
+  const keepalive = sockets.filter((socket) => keepaliveOf(socket) === true).length;
+  return [
+    {
+      fact: `the age of ${plural(maybeStuck, 'socket')} is not known exactly`,
+      says:
+        keepalive > 0
+          ? 'the peer answers keepalive probes, which hides since when: look again in a minute'
+          : 'they may be young: look again in a minute',
+    },
+  ];
+}

@@ -1,0 +1,46 @@
+import type { Case, Cause, Finding, Limits, Severity } from '../model/finding.ts';
+import { formatDuration, formatEndpoint, formatNumber, formatShare } from '../model/words.ts';
+
+const ORDER: readonly Severity[] = ['ok', 'warning', 'critical'];
+
+export const rankOf = (severity: Severity): number => ORDER.indexOf(severity);
+
+export const worst = (severities: Severity[]): Severity =>
+  severities.reduce((a, b) => (rankOf(b) > rankOf(a) ? b : a), 'ok');
+
+/** Causes that are no trouble however many sockets there are. */
+const HARMLESS: ReadonlySet<Cause> = new Set(['churn', 'half-close']);
+
+/** Compares a case with the limits and says which it crosses. */
+export function judgeSeverity(
+  subject: Case,
+  { cause, age, fds }: Pick<Finding, 'cause' | 'age' | 'fds'>,
+  limits: Limits,
+): { severity: Severity; crossed: string[] } {
+  if (HARMLESS.has(cause)) return { severity: 'ok', crossed: [] };
+  const crossed: { severity: Severity; limit: string }[] = [];
+  const cross = (severity: Severity, limit: string): void => void crossed.push({ severity, limit });
+
+  const concerned = subject.stuck + subject.maybeStuck + subject.closedFds;
+  const inCloseWait = subject.sockets.length + subject.closedFds;
+  if (concerned > limits.warningSockets) cross('warning', `more than ${formatNumber(limits.warningSockets)} sockets`);
+  if (fds?.limit !== undefined && inCloseWait > limits.criticalFdShare * fds.limit) {
+    cross('critical', `more than ${formatShare(limits.criticalFdShare)} of the descriptor limit`);
+  }
+  if (age && subject.stuck >= limits.ageSockets) {
+    if (age.oldestMs > limits.criticalAgeMs) cross('critical', `older than ${formatDuration(limits.criticalAgeMs)}`);
+    else if (age.oldestMs > limits.warningAgeMs) cross('warning', `older than ${formatDuration(limits.warningAgeMs)}`);
+  }
+  if (fds?.fullInMs !== undefined) {
+    if (fds.fullInMs < limits.criticalFullInMs)
+      cross('critical', `full in less than ${formatDuration(limits.criticalFullInMs)}`);
+    else if (fds.fullInMs < limits.warningFullInMs)
+      cross('warning', `full in less than ${formatDuration(limits.warningFullInMs)}`);
+  }
+  const { listener } = subject;
+  if (subject.kind === 'backlog' && listener?.limit !== undefined && listener.queue > listener.limit) {
+    cross('critical', `accept queue of ${formatEndpoint(listener.local)} is full`);
+  }
+  const severity = worst(crossed.map((it) => it.severity));
+  return { severity, crossed: crossed.filter((it) => it.severity === severity).map(({ limit }) => limit) };
+}

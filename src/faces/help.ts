@@ -1,0 +1,48 @@
+export const HELP = `unclosed: which TCP connections an application forgot to close (CLOSE_WAIT), in which
+process, since when, and what to do now.
+
+Usage
+  unclosed [PID] [options]       report on this machine (same as: unclosed report)
+  unclosed record DIR            save what the kernel says, for a report elsewhere
+  unclosed demo                  the report on a small leaking server, on loopback
+
+What to report
+  -p, --pid PID                  sockets of this process (may be given several times)
+      --port PORT                local or remote port
+      --peer ADDRESS             10.0.0.7, 10.0.0.7:5432, [fe80::1]:443 or 10.0.0.0/8
+  -c, --command NAME             processes whose name begins with NAME
+      --unit UNIT                processes of a systemd unit
+      --container NAME           processes of a container or pod, by name or id
+      --netns NAME               sockets of a network namespace, by name or number
+  -4, -6                         IPv4 or IPv6 only
+      --stuck-after DURATION     how long in CLOSE_WAIT is stuck: 90s, 5m, 1h (default 60s)
+
+How to report it
+      --sockets                  list every CLOSE_WAIT socket
+      --all                      every finding in full, ordinary churn included
+      --json                     the stable machine form (schema/report.json)
+  -n, --numeric                  no names of users and services
+      --no-color                 no colour (also: NO_COLOR, or not a terminal)
+  -v, --verbose                  say what was read, and how
+
+Where to look
+      --from DIR                 a recording instead of this machine
+      --source auto|procfs       procfs reads text files only (default auto)
+      --all-holders              look at every process for further holders of a socket
+      --held auto|always|never   search all processes for descriptors of closed
+                                 sockets; auto searches when counters say there are some
+      --scrub                    with record: replace addresses, users, command lines
+
+  -h, --help                     this text
+      --version                  the version
+
+Exit codes
+  0 nothing is stuck   1 something is   2 could not look   70 a fault of unclosed
+
+Examples
+  sudo unclosed                  everything that is stuck on this machine
+  sudo unclosed 812 --sockets    each socket of process 812 with its age
+  sudo unclosed --peer 10.0.4.7:6379
+  sudo unclosed record /tmp/leak --scrub
+  unclosed --from /tmp/leak --json | jq .findings
+`;

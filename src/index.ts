@@ -1,0 +1,13 @@
+/**
+ * unclosed as a library: `diagnose(await capture())`.
+ * @packageDocumentation
+ */
+export type { CaptureOptions } from './app/capture.ts';
+export { capture, type Where } from './app/look.ts';
+export { ageOf } from './diagnose/ages.ts';
+export { diagnose } from './diagnose/diagnose.ts';
+export { ParseError, SystemError, UnclosedError } from './model/errors.ts';
+export * from './model/finding.ts';
+export type * from './model/process.ts';
+export type * from './model/snapshot.ts';
+export type * from './model/socket.ts';

@@ -1,0 +1,164 @@
+import { readFileSync } from 'node:fs';
+import { SystemError } from '../model/errors.ts';
+import type { DiagRequest } from '../parse/inet-diag.ts';
+import * as libc from './libc.ts';
+import type { DatagramSink, FdTable, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
+import { dumpSockets } from './sock-diag.ts';
+
+// The answers of the kernel that need system calls Node does not offer. Loaded only where the FFI works.
+
+let ownFdsSize: number | undefined;
+
+/** st_size of /proc/PID/fd is the number of descriptors since Linux 6.2 and 0 before. */
+function fdsAreCounted(): boolean {
+  ownFdsSize ??= libc.fileStatusOf('/proc/self/fd').size;
+  return ownFdsSize > 0;
+}
+
+export function describeProcess(pid: number): ProcessEntry | undefined {
+  const entry: ProcessEntry = { pid };
+  try {
+    const { uid, size } = libc.fileStatusOf(`/proc/${pid}/fd`);
+    entry.uid = uid;
+    if (fdsAreCounted()) entry.fdCount = size;
+  } catch {
+    return undefined; // it ended since the directory was listed
+  }
+  try {
+    entry.netns = libc.fileStatusOf(`/proc/${pid}/ns/net`).inode;
+  } catch {
+    // not ours to look at: the namespace stays unknown, which the capture reports
+  }
+  return entry;
+}
+
+let directoryBuffer: libc.Memory | undefined;
+let socketDevice: number | undefined;
+
+/** One pass over /proc/PID/fd: 2 microseconds a descriptor, nearly all of them spent in procfs. */
+export function readFdTable(pid: number): FdTable {
+  directoryBuffer ??= libc.allocate(65_536);
+  socketDevice ??= libc.socketDevice();
+  const sockets = new Map<number, number[]>();
+  let count = 0;
+  const directory = libc.openReadOnly(`/proc/${pid}/fd`);
+  try {
+    for (;;) {
+      const length = libc.readDirectory(directory, directoryBuffer);
+      if (length === 0) return { count, sockets };
+      count += readEntries(directory, directoryBuffer, length, socketDevice, sockets);
+    }
+  } finally {
+    libc.close(directory);
+  }
+}
+
+// struct linux_dirent64 (include/linux/dirent.h): d_ino 8, d_off 8, d_reclen 2, d_type 1, d_name with a NUL.
+function readEntries(
+  directory: number,
+  { bytes, address }: libc.Memory,
+  length: number,
+  device: number,
+  sockets: Map<number, number[]>,
+): number {
+  let count = 0;
+  for (let offset = 0; offset < length; offset += bytes.readUInt16LE(offset + 16)) {
+    const name = offset + 19;
+    if (bytes[name] === 0x2e) continue; // "." and ".."
+    count++;
+    const inode = libc.socketInodeAt(directory, address + name, device);
+    if (inode <= 0) continue;
+    const fd = decimalAt(bytes, name);
+    const fds = sockets.get(inode);
+    if (fds) fds.push(fd);
+    else sockets.set(inode, [fd]);
+  }
+  return count;
+}
+
+function decimalAt(bytes: Uint8Array, offset: number): number {
+  let value = 0;
+  for (let i = offset; bytes[i] !== 0; i++) value = value * 10 + (bytes[i] ?? 0) - 0x30;
+  return value;
+}
+
+export const readSocketProtocol = (pid: number, fd: number): string =>
+  libc.readExtendedAttribute(`/proc/${pid}/fd/${fd}`, 'system.sockprotoname');
+
+const CGROUP2_MOUNTS = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'];
+
+/** The processes of a cgroup by its id, as sock_diag gives it. */
+export function readCgroupPids(id: bigint): number[] {
+  for (const path of CGROUP2_MOUNTS) {
+    let mount: number | undefined;
+    let directory: number | undefined;
+    try {
+      mount = libc.openReadOnly(path);
+      directory = libc.openCgroup(mount, id);
+      return readFileSync(`/proc/self/fd/${directory}/cgroup.procs`, 'latin1').split('\n').filter(Boolean).map(Number);
+    } catch {
+      // not mounted here, no such cgroup any more, or not allowed: the next place, then the error below
+    } finally {
+      if (directory !== undefined) libc.close(directory);
+      if (mount !== undefined) libc.close(mount);
+    }
+  }
+  throw new SystemError('ENOENT', `cgroup ${id}`);
+}
+
+/**
+ * Opens the tables of a namespace. A netlink socket stays in the namespace in which it was made, so the thread goes
+ * there only for the moment of making it and of reading two small files.
+ */
+export function openNetns(entry: NetNsEntry, isOwn: boolean): NetnsTables {
+  const open = () => ({
+    socket: libc.openSockDiag(),
+    sockstat: {
+      v4: readFileSync('/proc/thread-self/net/sockstat', 'latin1'),
+      v6: readIfThere('/proc/thread-self/net/sockstat6'),
+    },
+  });
+  const { socket, sockstat } = isOwn ? open() : inNetns(entry.path, open);
+  return {
+    sockstat: () => sockstat,
+    dump: (request: DiagRequest, sink: DatagramSink) => dumpSockets(socket, request, sink),
+    close: () => libc.close(socket),
+  };
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return ''; // a kernel without IPv6
+  }
+}
+
+/** Runs `action`, which must be synchronous, with the main thread in another namespace. */
+function inNetns<T>(path: string, action: () => T): T {
+  const home = libc.openReadOnly('/proc/thread-self/ns/net');
+  try {
+    const there = libc.openReadOnly(path);
+    try {
+      libc.enterNetns(there);
+    } finally {
+      libc.close(there);
+    }
+    try {
+      return action();
+    } finally {
+      goHome(home);
+    }
+  } finally {
+    libc.close(home);
+  }
+}
+
+// Not a SystemError: everything read from here on would be of the wrong namespace, so nothing may go on.
+function goHome(home: number): void {
+  try {
+    libc.enterNetns(home);
+  } catch (error) {
+    throw new Error('cannot return to the own network namespace', { cause: error });
+  }
+}

@@ -1,0 +1,156 @@
+import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
+import { SystemError } from '../model/errors.ts';
+
+// The only file with foreign functions. `null` is the running process itself, which has its C library loaded: the same
+// call serves glibc and musl. Each declaration is the one of its manual page; buffers that are walked again and again
+// are passed as addresses (uintptr_t), which is cheaper than a pointer made for each call.
+const libc = koffi.load(null);
+const open_ = libc.func('int open(const char *path, int flags)');
+const close_ = libc.func('int close(int fd)');
+const statx_ = libc.func('int statx(int dirfd, uintptr_t path, int flags, unsigned int mask, uintptr_t statxbuf)');
+const statxPath_ = libc.func(
+  'int statx(int dirfd, const char *path, int flags, unsigned int mask, uintptr_t statxbuf)',
+);
+const getdents_ = libc.func('long syscall(long number, int fd, uintptr_t dirp, unsigned long count)');
+const getxattr_ = libc.func('long getxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)');
+const setns_ = libc.func('int setns(int fd, int nstype)');
+const socket_ = libc.func('int socket(int domain, int type, int protocol)');
+const send_ = libc.func('long send(int sockfd, const uint8_t *buf, size_t len, int flags)');
+const recv_ = libc.func('long recv(int sockfd, uintptr_t buf, size_t len, int flags)');
+const setsockopt_ = libc.func(
+  'int setsockopt(int sockfd, int level, int optname, const uint8_t *optval, unsigned int optlen)',
+);
+const openByHandle_ = libc.func('int open_by_handle_at(int mount_fd, const uint8_t *handle, int flags)');
+
+function check(result: number | bigint, call: string): number {
+  if (result >= 0) return Number(result);
+  throw new SystemError(getSystemErrorName(-koffi.errno()), call);
+}
+
+/** Memory with a fixed address: its own allocation, which the garbage collector does not move. */
+export type Memory = { bytes: Buffer; address: number };
+
+export function allocate(size: number): Memory {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  return { bytes, address: Number(koffi.address(bytes)) };
+}
+
+// include/uapi/asm-generic/fcntl.h; O_DIRECTORY differs on arm64, and no caller here needs it.
+const O_RDONLY = 0;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+
+export const openReadOnly = (path: string): number =>
+  check(open_(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), `open ${path}`);
+
+export const close = (fd: number): void => {
+  close_(fd);
+};
+
+// struct statx (include/uapi/linux/stat.h) is the same on every architecture, unlike struct stat.
+const STATX_TYPE_UID_INO_SIZE = 0x1 | 0x8 | 0x100 | 0x200;
+const AT_FDCWD = -100;
+const S_IFMT = 0xf000;
+const S_IFSOCK = 0xc000;
+const statxBuffer = allocate(256);
+
+export type FileStatus = { isSocket: boolean; uid: number; inode: number; size: number; device: number };
+
+function fileStatus(): FileStatus {
+  const b = statxBuffer.bytes;
+  return {
+    uid: b.readUInt32LE(20), // stx_uid
+    isSocket: (b.readUInt16LE(28) & S_IFMT) === S_IFSOCK, // stx_mode
+    inode: Number(b.readBigUInt64LE(32)), // stx_ino
+    size: Number(b.readBigUInt64LE(40)), // stx_size
+    device: b.readUInt32LE(136) * 2 ** 20 + b.readUInt32LE(140), // stx_dev_major, stx_dev_minor
+  };
+}
+
+/** Follows links. */
+export function fileStatusOf(path: string): FileStatus {
+  check(statxPath_(AT_FDCWD, path, 0, STATX_TYPE_UID_INO_SIZE, statxBuffer.address), `statx ${path}`);
+  return fileStatus();
+}
+
+/**
+ * Inode of the socket behind a name in a directory such as /proc/PID/fd; 0 for anything else, -1 when it is gone.
+ * The hot path of the whole tool, so without objects and exceptions. `device` is that of sockfs: a socket *file* has
+ * the same type, but its inode is of another file system.
+ */
+export function socketInodeAt(directory: number, name: number, device: number): number {
+  if (statx_(directory, name, 0, STATX_TYPE_UID_INO_SIZE, statxBuffer.address) < 0) return -1;
+  const b = statxBuffer.bytes;
+  if ((b.readUInt16LE(28) & S_IFMT) !== S_IFSOCK) return 0;
+  if (b.readUInt32LE(136) * 2 ** 20 + b.readUInt32LE(140) !== device) return 0;
+  return b.readUInt32LE(32); // sockfs numbers its inodes in 32 bits, as inet_diag_msg.idiag_inode does
+}
+
+// asm/unistd.h: the generic table serves arm64, riscv64 and loongarch64.
+const SYS_getdents64 =
+  ({ x64: 217, arm: 217, ia32: 220, ppc64: 202, s390x: 220 } as Record<string, number>)[process.arch] ?? 61;
+
+/** Fills `memory` with struct linux_dirent64 records; 0 at the end of the directory. */
+export const readDirectory = (fd: number, memory: Memory): number =>
+  check(getdents_(SYS_getdents64, fd, memory.address, memory.bytes.length), 'getdents64');
+
+export function readExtendedAttribute(path: string, name: string): string {
+  const value = new Uint8Array(64);
+  const size = check(getxattr_(path, name, value, value.length), `getxattr ${path}`);
+  return Buffer.from(value.subarray(0, size)).toString('latin1').replace(/\0+$/, '');
+}
+
+const CLONE_NEWNET = 0x40000000;
+/** Moves the calling thread, which is the main thread: everything until the way back must be synchronous. */
+export const enterNetns = (fd: number): void => {
+  check(setns_(fd, CLONE_NEWNET), 'setns');
+};
+
+// include/linux/socket.h, include/uapi/linux/netlink.h, include/uapi/asm-generic/socket.h
+const AF_UNIX = 1;
+const AF_NETLINK = 16;
+const SOCK_STREAM = 1;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+const NETLINK_SOCK_DIAG = 4;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+/** A dump answers at once; a kernel that says nothing for so long will not. */
+const RECEIVE_TIMEOUT_SECONDS = 10;
+
+export function openSockDiag(): number {
+  const fd = check(socket_(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG), 'socket(NETLINK_SOCK_DIAG)');
+  const timeval = new Uint8Array(16); // struct timeval, 64-bit: seconds, microseconds
+  timeval[0] = RECEIVE_TIMEOUT_SECONDS;
+  setsockopt_(fd, SOL_SOCKET, SO_RCVTIMEO, timeval, timeval.length);
+  return fd;
+}
+
+export const send = (fd: number, message: Uint8Array): void => {
+  check(send_(fd, message, message.length, 0), 'send');
+};
+
+export const receive = (fd: number, memory: Memory): number =>
+  check(recv_(fd, memory.address, memory.bytes.length, 0), 'recv');
+
+/** Device number of sockfs, the file system of all sockets. */
+export function socketDevice(): number {
+  const fd = check(socket_(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket');
+  try {
+    return fileStatusOf(`/proc/self/fd/${fd}`).device;
+  } finally {
+    close(fd);
+  }
+}
+
+const FILEID_KERNFS = 0xfe; // include/linux/exportfs.h, Linux 5.5
+
+/** Opens the directory of a cgroup by its id (Linux 5.5, CAP_DAC_READ_SEARCH). */
+export function openCgroup(mount: number, id: bigint): number {
+  const handle = Buffer.alloc(16); // struct file_handle: handle_bytes, handle_type, f_handle
+  handle.writeUInt32LE(8, 0);
+  handle.writeUInt32LE(FILEID_KERNFS, 4);
+  handle.writeBigUInt64LE(id, 8);
+  return check(openByHandle_(mount, handle, O_RDONLY | O_CLOEXEC), `open_by_handle_at cgroup ${id}`);
+}

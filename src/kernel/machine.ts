@@ -1,0 +1,52 @@
+import type { Container } from '../model/process.ts';
+import type { Source } from '../model/snapshot.ts';
+import type { ContainerNames } from '../parse/container-config.ts';
+import type { DiagRequest } from '../parse/inet-diag.ts';
+
+/** A process as one look at /proc shows it. What may not be read is absent. */
+export type ProcessEntry = { pid: number; netns?: number; uid?: number; fdCount?: number };
+
+/** A network namespace with a path by which it can be entered, and a process in it, if there is one. */
+export type NetNsEntry = { id: number; path: string; pid?: number; name?: string };
+
+/** The sockets among a process's descriptors (inode to descriptor numbers), and how many descriptors there are in all. */
+export type FdTable = { count: number; sockets: Map<number, number[]> };
+
+/** Takes one datagram, the first `length` of `bytes`, which are only good until it returns. True asks for the next. */
+export type DatagramSink = (bytes: Uint8Array, length: number) => boolean;
+
+/** The tables of one network namespace. */
+export interface NetnsTables {
+  /** Text of its sockstat and sockstat6. */
+  sockstat(): { v4: string; v6: string };
+  /** Asks for sockets over NETLINK_SOCK_DIAG and gives the datagrams of the answer to `sink` while it wants more. */
+  dump(request: DiagRequest, sink: DatagramSink): void;
+  close(): void;
+}
+
+/**
+ * Everything that is ever asked of a machine. The live one asks the kernel, a recording answers from files, and a
+ * recorder stands between. All methods throw SystemError when the kernel refuses.
+ */
+export interface Machine {
+  readonly source: Source;
+  /** Milliseconds since 1970; of a recording, when it was taken. */
+  now(): number;
+  host(): { name: string; kernel: string };
+  processes(): ProcessEntry[];
+  ownNetns(): number;
+  openNetns(entry: NetNsEntry): NetnsTables;
+  fdTable(pid: number): FdTable;
+  /** Name of the protocol of a socket, such as TCP, TCPv6 or UNIX-STREAM (extended attribute system.sockprotoname). */
+  socketProtocol(pid: number, fd: number): string;
+  cgroupPids(id: bigint): number[];
+  /** What a container engine's files on this machine call a container. Only the names: those files hold secrets too. */
+  containerNames(container: Pick<Container, 'engine' | 'id'>): ContainerNames;
+  read(path: string): Uint8Array;
+  /** The first `length` bytes of a file that may be large. */
+  readHead(path: string, length: number): Uint8Array;
+  link(path: string): string;
+}
+
+const decoder = new TextDecoder();
+export const readText = (machine: Machine, path: string): string => decoder.decode(machine.read(path));

@@ -1,0 +1,133 @@
+import { ParseError, SystemError } from '../model/errors.ts';
+import type { Container, Pod, Process } from '../model/process.ts';
+import { parseCgroup } from '../parse/cgroup.ts';
+import type { ContainerNames } from '../parse/container-config.ts';
+import { parsePasswd } from '../parse/passwd.ts';
+import { commandLine, parseBootTime, parseCmdline, parseLimits, parseStat, parseStatus } from '../parse/proc-pid.ts';
+import { detectRuntime, needsMaps } from '../parse/runtime.ts';
+import type { FdTable, Machine, ProcessEntry } from './machine.ts';
+import { readText } from './machine.ts';
+
+/** Clock ticks per second in /proc: USER_HZ, which is 100 on every architecture Node runs on. */
+const USER_HZ = 100;
+/** Node.js 24 names its main thread so, and with it the process: the program's name says more. */
+const NODE_MAIN_THREAD = 'MainThread';
+/** The ELF header, the program headers and the first notes of an executable. */
+const EXE_HEAD = 4096;
+
+/** What many processes share, read once: names of users, of containers, and when the machine started. */
+export class Identities {
+  readonly #machine: Machine;
+  readonly #containers = new Map<string, ContainerNames>();
+  #users: Map<number, string> | undefined;
+  #bootTime: number | undefined;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  user(uid: number): string | undefined {
+    this.#users ??= parsePasswd(attempt(() => readText(this.#machine, '/etc/passwd')) ?? '');
+    return this.#users.get(uid);
+  }
+
+  /** Seconds since 1970. */
+  get bootTime(): number | undefined {
+    this.#bootTime ??= attempt(() => parseBootTime(readText(this.#machine, '/proc/stat')));
+    return this.#bootTime;
+  }
+
+  container(container: Pick<Container, 'engine' | 'id'>): ContainerNames {
+    const known = this.#containers.get(container.id);
+    if (known) return known;
+    const names = attempt(() => this.#machine.containerNames(container)) ?? {};
+    this.#containers.set(container.id, names);
+    return names;
+  }
+}
+
+/** Undefined when the answer is not to be had: a fact that is missing stays unknown and costs no other fact. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SystemError || error instanceof ParseError) return undefined;
+    throw error;
+  }
+}
+
+/** Reads who a process is. Undefined when it has ended. */
+export function describeHolder(
+  machine: Machine,
+  entry: ProcessEntry,
+  table: FdTable | undefined,
+  identities: Identities,
+): Process | undefined {
+  const { pid } = entry;
+  const root = `/proc/${pid}`;
+  const text = (file: string): string | undefined => attempt(() => readText(machine, `${root}/${file}`));
+  const statText = text('stat');
+  const stat = statText === undefined ? undefined : attempt(() => parseStat(statText, `${root}/stat`));
+  if (!stat) return undefined;
+  const status = parseStatus(text('status') ?? '', `${root}/status`);
+  const limits = attempt(() => parseLimits(text('limits') ?? '', `${root}/limits`));
+  const argv = attempt(() => parseCmdline(machine.read(`${root}/cmdline`))) ?? [];
+  const uid = status.uid ?? entry.uid;
+  const exe = attempt(() => machine.link(`${root}/exe`));
+  const { bootTime } = identities;
+  const openFds = table?.count ?? entry.fdCount;
+  return defined<Process>({
+    pid,
+    name: stat.name === NODE_MAIN_THREAD ? (exe ?? stat.name).replace(/^.*\//, '') : stat.name,
+    command: argv.length > 0 ? commandLine(argv) : undefined,
+    parent: stat.parent,
+    uid,
+    user: uid === undefined ? undefined : identities.user(uid),
+    startedAt: bootTime === undefined ? undefined : bootTime + stat.startTicks / USER_HZ,
+    state: stat.state,
+    threads: stat.threads,
+    openFds,
+    fdLimit: limits?.soft,
+    fdHardLimit: limits?.hard,
+    runtime: runtimeOf(machine, pid, stat.name, argv, exe),
+    ...confinement(text('cgroup'), `${root}/cgroup`, identities),
+    netns: entry.netns,
+    sockets: table?.sockets,
+  });
+}
+
+function runtimeOf(
+  machine: Machine,
+  pid: number,
+  name: string,
+  argv: string[],
+  exe: string | undefined,
+): Process['runtime'] {
+  const facts = { name, argv, ...(exe !== undefined && { exe }) };
+  if (!needsMaps(facts)) return detectRuntime(facts);
+  const maps = attempt(() => readText(machine, `/proc/${pid}/maps`));
+  const exeHead = attempt(() => machine.readHead(`/proc/${pid}/exe`, EXE_HEAD));
+  return detectRuntime({ ...facts, ...(maps !== undefined && { maps }), ...(exeHead && { exeHead }) });
+}
+
+function confinement(
+  text: string | undefined,
+  path: string,
+  identities: Identities,
+): { unit?: string; container?: Container; pod?: Pod } {
+  const cgroup = text === undefined ? undefined : attempt(() => parseCgroup(text, path));
+  if (!cgroup) return {};
+  const { unit, container, podUid } = cgroup;
+  const names = container ? identities.container(container) : {};
+  const pod = defined<Pod>({ ...names.pod, uid: names.pod?.uid ?? podUid });
+  return {
+    ...(unit !== undefined && { unit }),
+    ...(container && { container: { ...container, ...(names.name !== undefined && { name: names.name }) } }),
+    ...(Object.keys(pod).length > 0 && { pod }),
+  };
+}
+
+/** The object without the fields that are undefined. */
+function defined<T extends object>(fields: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}

@@ -1,0 +1,37 @@
+import { SystemError } from '../model/errors.ts';
+
+/** One answer of a machine: bytes, or the errno with which it refused. */
+export type Answer = { bytes: Uint8Array } | { refused: string };
+
+/**
+ * Answers in the order in which they were given, by the name of the question. A question that is asked twice (the time,
+ * a table that is read again) has two answers.
+ */
+export class Tape {
+  readonly #answers = new Map<string, Answer[]>();
+  readonly #played = new Map<string, number>();
+
+  add(question: string, answer: Answer): void {
+    const answers = this.#answers.get(question);
+    if (answers) answers.push(answer);
+    else this.#answers.set(question, [answer]);
+  }
+
+  /** The next answer to a question; the last one again when it is asked more often than it was. */
+  next(question: string): Uint8Array {
+    const answers = this.#answers.get(question);
+    const turn = this.#played.get(question) ?? 0;
+    this.#played.set(question, turn + 1);
+    const answer = answers?.[Math.min(turn, answers.length - 1)];
+    if (answer === undefined) throw new SystemError(NOT_ON_TAPE, question);
+    if ('refused' in answer) throw new SystemError(answer.refused, question);
+    return answer.bytes;
+  }
+
+  entries(): [string, Answer[]][] {
+    return [...this.#answers];
+  }
+}
+
+/** Stands for an errno where a recording holds no answer: to whoever asks it is one more thing that cannot be read. */
+export const NOT_ON_TAPE = 'ENODATA';

@@ -1,0 +1,40 @@
+/** Styles text for a terminal, or gives it back as it is. */
+export type Style = 'critical' | 'warning' | 'ok' | 'strong' | 'dim';
+export type Paint = (style: Style, text: string) => string;
+
+/**
+ * Names and command lines are chosen by programs, so by anybody. What a terminal would obey (control characters of both
+ * sets, and the marks that turn the direction of text) is shown as \xNN or \u{NNNN} instead.
+ */
+export const printable = (text: string): string =>
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (character) => {
+    const code = character.charCodeAt(0);
+    return code < 256 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+
+/** Shortens to `width` with an ellipsis at the end. */
+export const cut = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+
+/** Breaks at spaces into lines of at most `width`, the first indented by `indent`, the others by `hanging`. */
+export function wrap(text: string, width: number, indent: number, hanging = indent): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const margin = lines.length === 0 ? indent : hanging;
+    if (line !== '' && margin + line.length + 1 + word.length > width) {
+      lines.push(' '.repeat(margin) + line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  if (line !== '') lines.push(' '.repeat(lines.length === 0 ? indent : hanging) + line);
+  return lines;
+}
+
+/** Pads a left and a right part to the width; the right one goes to a line of its own when both do not fit. */
+export function spread(left: string, right: string, width: number): { gap: string; fits: boolean } {
+  const room = width - left.length - right.length;
+  return room >= 2 ? { gap: ' '.repeat(room), fits: true } : { gap: '', fits: false };
+}
