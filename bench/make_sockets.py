@@ -41,9 +41,10 @@ IDLE: List[int] = []
 def hold(link: Link, number: int, stuck: int, established: int) -> None:
     """A process with `established` connections in use and `stuck` ones that it never closes."""
     kernel.raise_fd_limit(stuck + established + SPARE_FDS)
-    for index, count in enumerate(shares(established)):
-        listener = listen(number, 100 + index)
-        spawn(connect_and_stay, listener.getsockname(), count, close=[listener])
+    busy = [(listen(number, 100 + index), count) for index, count in enumerate(shares(established))]
+    for listener, count in busy:  # before the first accept(), so that no other process inherits a connection
+        spawn(connect_and_stay, listener.getsockname(), count, close=[listener for listener, _ in busy])
+    for listener, count in busy:
         for _ in range(count):
             listener.accept()[0].detach()
     for index, count in enumerate(shares(stuck)):
@@ -147,12 +148,10 @@ def plan(o: argparse.Namespace) -> List[Tuple[int, int]]:
     """How many stuck and established sockets each holder has."""
     stuck = [o.stuck // o.processes + (i < o.stuck % o.processes) for i in range(o.processes if o.stuck else 0)]
     most = kernel.raise_fd_limit(o.established + max(stuck, default=0) + SPARE_FDS) - SPARE_FDS
-    established = []
-    for i in range(max(len(stuck), 1) + o.established):
-        room = most - (stuck[i] if i < len(stuck) else 0)
+    established: List[int] = []
+    while sum(established) < o.established:
+        room = most - (stuck[len(established)] if len(established) < len(stuck) else 0)
         established.append(min(room, o.established - sum(established)))
-        if sum(established) == o.established:
-            break
     return list(itertools.zip_longest(stuck, established, fillvalue=0))
 
 

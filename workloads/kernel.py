@@ -12,7 +12,7 @@ from typing import Callable, List, NamedTuple
 
 # enum in include/net/tcp_states.h
 ESTABLISHED = 1
-FIN_WAIT2 = 5
+FIN_WAIT1 = 4
 CLOSE_WAIT = 8
 
 CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h

@@ -6,7 +6,7 @@ import time
 from typing import List
 
 from children import Link
-from kernel import FIN_WAIT2, tcp_info, wait_until
+from kernel import FIN_WAIT1, tcp_info, wait_until
 
 # 262 bytes as a browser sends them; with the FIN it makes a Recv-Q of 263.
 REQUEST = (b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: " + b"x" * 262)[:258] + b"\r\n\r\n"
@@ -111,7 +111,7 @@ def close(sockets: List[socket.socket]) -> List[float]:
     """
     times = half_close(sockets)
     for sock in sockets:
-        wait_until(lambda: tcp_info(sock).state == FIN_WAIT2, "a FIN acknowledged")
+        wait_until(lambda: tcp_info(sock).state != FIN_WAIT1, "a FIN acknowledged")
         sock.close()
     return times
 

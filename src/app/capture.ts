@@ -1,6 +1,6 @@
-import { type Standing, standingOf } from '../diagnose/ages.ts';
-import { isLoopback, ListenerIndex } from '../diagnose/correlate.ts';
-import { findHolders, type Walk } from '../kernel/holders.ts';
+import { standingOf } from '../diagnose/ages.ts';
+import { isLoopback, ListenerIndex } from '../diagnose/listeners.ts';
+import { findHolders, type Walk, type Wanted } from '../kernel/holders.ts';
 import type { Machine, ProcessEntry } from '../kernel/machine.ts';
 import { readText } from '../kernel/machine.ts';
 import { listNetns, readMounts } from '../kernel/netns.ts';
@@ -14,7 +14,7 @@ import { parseStatus } from '../parse/proc-pid.ts';
 import { parseServices } from '../parse/services.ts';
 import { type ClosedSearch, findClosedButHeld } from './closed-but-held.ts';
 import { fdsDenied, holderUnknown, netnsUnknown, procHidden } from './gaps.ts';
-import { countStates, NamespaceReader } from './namespaces.ts';
+import { addStates, countStates, NamespaceReader } from './namespaces.ts';
 
 /** What to look at. Times in milliseconds. */
 export type CaptureOptions = {
@@ -98,14 +98,11 @@ function search(machine: Machine, reader: NamespaceReader, processes: ProcessEnt
   const unlisted = reader.unlisted();
   const mode = options.closedButHeld ?? 'auto';
   const searchAll = mode === 'always' || (mode === 'auto' && (unlisted ?? 0) >= CLOSED_WORTH_A_WALK && !options.pids);
-  if (wanted.size === 0 && !searchAll && !options.pids) {
+  if (wanted.inodes.size === 0 && !searchAll && !options.pids) {
     return { unowned: 0, closed: unlisted === 0 ? { found: [], atMost: 0 } : atMost(unlisted) };
   }
   const walk = findHolders(machine, processes, {
-    inodes: new Set([...wanted.keys()]),
-    netns: new Set([...wanted.values()].map(({ netns }) => netns)),
-    uids: new Set([...wanted.values()].flatMap(({ uid }) => uid ?? [])),
-    cgroups: new Set([...wanted.values()].flatMap(({ cgroupId }) => cgroupId ?? [])),
+    ...wanted,
     ...(options.pids && { only: new Set(options.pids) }),
     everywhere: options.allHolders === true || searchAll,
   });
@@ -124,22 +121,24 @@ const CLOSED_WORTH_A_WALK = 10;
 const atMost = (unlisted: number | undefined): ClosedSearch =>
   unlisted === undefined ? {} : unlisted === 0 ? { found: [], atMost: 0 } : { atMost: unlisted };
 
-/** The sockets whose holder matters, by inode: stuck ones, and the listeners of those that nobody has accepted. */
-function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Map<number, TcpSocket | Listener> {
+type Sought = Pick<Wanted, 'inodes' | 'netns' | 'uids' | 'cgroups'>;
+
+/** The sockets whose holder matters: stuck ones, and the listeners of those that nobody has accepted. */
+function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought {
   const limit = options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
-  const accepted: Standing[] = options.young ? ['stuck', 'maybe', 'young'] : ['stuck', 'maybe'];
   const index = new ListenerIndex(reader.listeners);
-  const wanted = new Map<number, TcpSocket | Listener>();
+  const sought: Sought = { inodes: new Set(), netns: new Set(), uids: new Set(), cgroups: new Set() };
   for (const socket of reader.sockets) {
-    if (socket.state !== 'CLOSE_WAIT' || !accepted.includes(standingOf(socket, limit))) continue;
-    if (socket.inode !== undefined) {
-      wanted.set(socket.inode, socket);
-    } else {
-      const listener = index.of(socket);
-      if (listener?.inode !== undefined) wanted.set(listener.inode, listener);
-    }
+    if (socket.state !== 'CLOSE_WAIT') continue;
+    if (!options.young && standingOf(socket, limit) === 'young') continue;
+    const held = socket.inode === undefined ? index.of(socket) : socket;
+    if (held?.inode === undefined) continue;
+    sought.inodes.add(held.inode);
+    sought.netns.add(held.netns);
+    if (held.uid !== undefined) sought.uids.add(held.uid);
+    if (held.cgroupId !== undefined) sought.cgroups.add(held.cgroupId);
   }
-  return wanted;
+  return sought;
 }
 
 function assemble(
@@ -151,9 +150,9 @@ function assemble(
 ): Snapshot {
   const ends = others ? otherEnds(reader.sockets, others) : new Set<TcpSocket>();
   const holders = describeHolders(machine, processes, walk, reader, ends, closed);
-  const held = new Set([...holders.values()].flatMap(({ sockets }) => [...(sockets?.keys() ?? [])]));
-  const kept = others?.filter((socket) => (socket.inode !== undefined && held.has(socket.inode)) || ends.has(socket));
-  const counted = others ? reader.sockets.concat(others) : reader.sockets;
+  const kept = others && heldOrOpposite(others, holders, ends);
+  const byState = countStates(reader.sockets, reader.listeners.length);
+  if (others) addStates(byState, others);
   const takenAt = machine.now();
   const tcpSockets = reader.namespaces.reduce<number | undefined>(
     (sum, { sockets }) => (sum === undefined || sockets === undefined ? undefined : sum + sockets),
@@ -171,9 +170,7 @@ function assemble(
     })),
     processCount: processes.length,
     ...(tcpSockets !== undefined && { tcpSockets }),
-    byState: others
-      ? { ESTABLISHED: 0, ...countStates(counted, reader.listeners.length) }
-      : countStates(counted, reader.listeners.length),
+    byState,
     sockets: reader.sockets.concat(kept ?? []),
     listeners: reader.listeners,
     processes: holders,
@@ -199,8 +196,26 @@ function readServices(machine: Machine): Map<number, string> {
   }
 }
 
+/** Of the sockets in other states those that one of the holders has, and those at the other end of a CLOSE_WAIT socket. */
+function heldOrOpposite(others: TcpSocket[], holders: Map<number, Process>, ends: Set<TcpSocket>): TcpSocket[] {
+  const byInode = new Map<number, TcpSocket>();
+  for (const socket of others) if (socket.inode !== undefined) byInode.set(socket.inode, socket);
+  const kept = new Set(ends);
+  if (byInode.size > 0) {
+    for (const { sockets } of holders.values()) {
+      for (const inode of sockets?.keys() ?? []) {
+        const socket = byInode.get(inode);
+        if (socket) kept.add(socket);
+      }
+    }
+  }
+  return [...kept];
+}
+
 /** The other ends of CLOSE_WAIT sockets, where they are on this machine: the same addresses and ports, the other way. */
 function otherEnds(sockets: TcpSocket[], others: TcpSocket[]): Set<TcpSocket> {
+  const ends = new Set<TcpSocket>();
+  if (others.length === 0) return ends;
   const ports = new Map<number, TcpSocket[]>();
   for (const other of others) {
     const key = other.local.port * 65_536 + other.peer.port;
@@ -208,7 +223,6 @@ function otherEnds(sockets: TcpSocket[], others: TcpSocket[]): Set<TcpSocket> {
     if (same) same.push(other);
     else ports.set(key, [other]);
   }
-  const ends = new Set<TcpSocket>();
   for (const { local, peer } of sockets) {
     for (const other of ports.get(peer.port * 65_536 + local.port) ?? []) {
       if (other.local.address === peer.address && other.peer.address === local.address) ends.add(other);
@@ -229,9 +243,8 @@ function describeHolders(
   const holders = new Map<number, Process>();
   if (!walk) return holders;
   const relevant = new Set<number>();
-  for (const { inode } of [...reader.sockets, ...ends, ...concernedListeners(reader)]) {
-    if (inode !== undefined) relevant.add(inode);
-  }
+  for (const { inode } of reader.sockets) if (inode !== undefined) relevant.add(inode);
+  for (const { inode } of [...ends, ...concernedListeners(reader)]) if (inode !== undefined) relevant.add(inode);
   const holdsClosed = new Set(closed.found?.map(({ pid }) => pid));
   const identities = new Identities(machine);
   for (const entry of processes) {

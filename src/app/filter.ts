@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { ListenerIndex } from '../diagnose/correlate.ts';
+import { ListenerIndex } from '../diagnose/listeners.ts';
 import { UnclosedError } from '../model/errors.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -24,6 +24,7 @@ export type Filter = {
 
 /** The snapshot with only those CLOSE_WAIT sockets and closed descriptors that the filter lets pass. */
 export function applyFilter(snapshot: Snapshot, filter: Filter): Snapshot {
+  if (Object.keys(filter).length === 0) return snapshot;
   const accepts = socketTest(snapshot, filter);
   const byProcess = processTest(filter);
   const index = new ListenerIndex(snapshot.listeners);
@@ -37,13 +38,11 @@ export function applyFilter(snapshot: Snapshot, filter: Filter): Snapshot {
   const bySocket =
     filter.port !== undefined || filter.peer !== undefined || filter.family !== undefined || filter.netns !== undefined;
   const closed = bySocket ? undefined : snapshot.closedButHeld?.filter(({ pid }) => !pids || pids.has(pid));
-  const { closedButHeld: _all, closedButHeldAtMost, ...rest } = snapshot;
-  const unfiltered = !bySocket && !pids;
+  const { closedButHeld: _all, closedButHeldAtMost: _most, ...rest } = snapshot;
   return {
     ...rest,
     sockets: snapshot.sockets.filter((socket) => socket.state !== 'CLOSE_WAIT' || passes(socket)),
     ...(closed && { closedButHeld: closed }),
-    ...(closedButHeldAtMost !== undefined && unfiltered && { closedButHeldAtMost }),
   };
 }
 

@@ -162,8 +162,16 @@ const nameOf = ({ id, name }: NetNs): string => (name === undefined ? String(id)
 const inUse = (v4: Sockstat, v6: Sockstat): number | undefined =>
   v4.inuse === undefined || v6.inuse === undefined ? undefined : v4.inuse + v6.inuse;
 
-export function countStates(sockets: TcpSocket[], listeners: number): Partial<Record<TcpState, number>> {
-  const byState: Partial<Record<TcpState, number>> = { LISTEN: listeners };
+export type StateCounts = Partial<Record<TcpState, number>>;
+
+export function countStates(sockets: TcpSocket[], listeners: number): StateCounts {
+  const byState: StateCounts = { LISTEN: listeners };
   for (const { state } of sockets) byState[state] = (byState[state] ?? 0) + 1;
   return byState;
+}
+
+/** Adds sockets in states that were all looked for, so that none found is 0, and not unknown. */
+export function addStates(byState: StateCounts, sockets: TcpSocket[]): void {
+  byState.ESTABLISHED ??= 0;
+  for (const { state } of sockets) byState[state] = (byState[state] ?? 0) + 1;
 }

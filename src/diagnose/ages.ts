@@ -13,20 +13,31 @@ export function ageOf(socket: TcpSocket): AgeRange {
   return { atLeastMs: Math.min(lastAckReceivedMs, lastDataReceivedMs), atMostMs: lastDataReceivedMs };
 }
 
+/** The lower bound alone, 0 when it is not known: for sorting. */
+export const ageAtLeast = ({ lastAckReceivedMs = 0, lastDataReceivedMs = 0 }: TcpSocket): number =>
+  Math.min(lastAckReceivedMs, lastDataReceivedMs);
+
 /** Both times are counted in ticks of the kernel's clock, at most 10 ms long, and are read one after the other. */
 const SAME_MOMENT_MS = 100;
 
 export const isExact = ({ atLeastMs, atMostMs }: AgeRange): boolean =>
   atLeastMs !== undefined && atMostMs !== undefined && atMostMs - atLeastMs <= SAME_MOMENT_MS;
 
+/** As `isExact(ageOf(socket))`, for the many. */
+export const hasExactAge = ({ lastAckReceivedMs, lastDataReceivedMs }: TcpSocket): boolean =>
+  lastAckReceivedMs !== undefined &&
+  lastDataReceivedMs !== undefined &&
+  lastDataReceivedMs - lastAckReceivedMs <= SAME_MOMENT_MS;
+
 /** Whether a socket has been in CLOSE_WAIT for longer than the limit: `maybe` when its age cannot tell. */
 export type Standing = 'stuck' | 'maybe' | 'young';
 
 export function standingOf(socket: TcpSocket, stuckAfterMs: number): Standing {
-  const { atLeastMs, atMostMs } = ageOf(socket);
-  if (atLeastMs === undefined || atMostMs === undefined) return 'maybe';
+  const { lastAckReceivedMs, lastDataReceivedMs } = socket;
+  if (lastAckReceivedMs === undefined || lastDataReceivedMs === undefined) return 'maybe';
+  const atLeastMs = Math.min(lastAckReceivedMs, lastDataReceivedMs);
   if (atLeastMs >= stuckAfterMs) return 'stuck';
-  if (atMostMs < stuckAfterMs) return 'young';
+  if (lastDataReceivedMs < stuckAfterMs) return 'young';
   return lowerBoundMayBeRenewed(socket, atLeastMs) ? 'maybe' : 'young';
 }
 

@@ -1,6 +1,6 @@
 import type { Arrivals } from '../model/finding.ts';
 import type { TcpSocket } from '../model/socket.ts';
-import { ageOf, isExact } from './ages.ts';
+import { ageAtLeast, hasExactAge } from './ages.ts';
 
 /** Fewer sockets than this say nothing about a rate: with 10 its 95 % interval still spans half to twice (Poisson). */
 const FEWEST = 10;
@@ -13,19 +13,18 @@ const SHORTEST_WINDOW_MS = 60_000;
 const PAUSE_IN_GAPS = 5;
 
 /**
- * How fast stuck sockets come: their number over the time since the oldest. The ages of what is left are a sample of
+ * How fast stuck sockets come (given the oldest first): their number over the time since the oldest. The ages of what is left are a sample of
  * the arrivals, if what arrives stays; sockets that were closed in time are not seen, and so not counted as leak.
  * Only exact ages count. Undefined when they are too few, too young, or nothing has arrived for long.
  */
 export function arrivalsOf(sockets: TcpSocket[], stuckAfterMs: number): Arrivals | undefined {
-  const ages = sockets
-    .map(ageOf)
-    .filter(isExact)
-    .map(({ atLeastMs }) => atLeastMs ?? 0)
-    .filter((age) => age >= stuckAfterMs)
-    .sort((a, b) => a - b);
-  const [youngest] = ages;
-  const oldest = ages.at(-1);
+  const ages: number[] = [];
+  for (const socket of sockets) {
+    const age = ageAtLeast(socket);
+    if (age >= stuckAfterMs && hasExactAge(socket)) ages.push(age);
+  }
+  const [oldest] = ages;
+  const youngest = ages.at(-1);
   if (youngest === undefined || oldest === undefined || ages.length < FEWEST) return undefined;
   // Younger ones than the limit are left out, so the time that was watched ends there.
   const windowMs = oldest - stuckAfterMs;

@@ -9,7 +9,7 @@ import {
 } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { nextSteps } from './advice.ts';
-import { ageOf, isExact } from './ages.ts';
+import { ageAtLeast, hasExactAge } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
 import { correlate } from './correlate.ts';
 import { ageEvidence, holderEvidence, receiveQueueEvidence } from './evidence.ts';
@@ -79,14 +79,21 @@ function causeOf(subject: Case, snapshot: Snapshot): Judged {
   return { cause: 'unknown', confidence: 'undecided', evidence: undecided };
 }
 
+/** The sockets of a case are sorted, the oldest first, so those of unknown age (0) come last. */
 function agesOf({ sockets }: Case): Finding['age'] {
-  const ages = sockets.map(ageOf).filter(({ atLeastMs }) => atLeastMs !== undefined);
-  const lower = ages.map(({ atLeastMs }) => atLeastMs ?? 0).sort((a, b) => a - b);
-  const [youngestMs] = lower;
-  const oldestMs = lower.at(-1);
-  const medianMs = lower[Math.floor(lower.length / 2)];
-  if (youngestMs === undefined || oldestMs === undefined || medianMs === undefined) return undefined;
-  return { oldestMs, medianMs, youngestMs, exact: ages.every(isExact) };
+  const unknown = sockets.reduce(
+    (count, { lastAckReceivedMs }) => count + (lastAckReceivedMs === undefined ? 1 : 0),
+    0,
+  );
+  const known = sockets.length - unknown;
+  const [oldest, median, youngest] = [sockets[0], sockets[known >> 1], sockets[known - 1]];
+  if (known === 0 || !oldest || !median || !youngest) return undefined;
+  return {
+    oldestMs: ageAtLeast(oldest),
+    medianMs: ageAtLeast(median),
+    youngestMs: ageAtLeast(youngest),
+    exact: unknown === 0 && sockets.every(hasExactAge),
+  };
 }
 
 /** The descriptor budget of the holder, and when the leak uses it up at its present rate. */

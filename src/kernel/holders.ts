@@ -2,6 +2,7 @@ import { SystemError } from '../model/errors.ts';
 import type { FdTable, Machine, ProcessEntry } from './machine.ts';
 
 export type Wanted = {
+  /** Those that are found are taken out. */
   inodes: Set<number>;
   /** What the kernel says of the wanted sockets: where their holders are likely to be. */
   netns: Set<number>;
@@ -34,7 +35,7 @@ const ASSUMED_FDS = 64;
 
 /** Looks for the holders of wanted sockets, the likely processes first, and stops soon after the last is found. */
 export function findHolders(machine: Machine, processes: ProcessEntry[], wanted: Wanted): Walk {
-  const walk: Walk = { tables: new Map(), denied: [], lookedAt: 0, missing: new Set(wanted.inodes), skipped: 0 };
+  const walk: Walk = { tables: new Map(), denied: [], lookedAt: 0, missing: wanted.inodes, skipped: 0 };
   let further = FURTHER_FDS;
   for (const { pid, fdCount } of inLikelyOrder(machine, processes, wanted)) {
     if (fdCount === 0) continue; // kernel threads and zombies

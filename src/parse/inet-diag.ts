@@ -1,9 +1,16 @@
 import { ParseError } from '../model/errors.ts';
-import { type Listener, TCP_STATE, type TcpSocket, type TcpTimer, tcpStateName } from '../model/socket.ts';
+import {
+  type Endpoint,
+  type Listener,
+  TCP_STATE,
+  type TcpSocket,
+  type TcpTimer,
+  tcpStateName,
+} from '../model/socket.ts';
 import { AddressCache } from './address.ts';
 import type { StructReader } from './bytes.ts';
 import { walkAttributes } from './netlink.ts';
-import { readTcpInfoTimes } from './tcp-info.ts';
+import { readTcpInfoTimes, type TcpInfoTimes } from './tcp-info.ts';
 
 // include/uapi/linux/inet_diag.h and sock_diag.h
 export const TCPDIAG_GETSOCK = 18;
@@ -53,6 +60,9 @@ const TIMERS: readonly TcpTimer[] = ['none', 'retransmit', 'keepalive', 'timewai
 export class DiagDecoder {
   readonly #netns: number;
   readonly #addresses = new AddressCache();
+  readonly #times: TcpInfoTimes = { present: false, lastDataSentMs: 0, lastDataReceivedMs: 0, lastAckReceivedMs: 0 };
+  #local: Endpoint = { address: '', port: 0 };
+  #cgroup = 0n;
 
   constructor(netns: number) {
     this.#netns = netns;
@@ -86,44 +96,59 @@ export class DiagDecoder {
     if (family !== AF_INET && family !== AF_INET6) {
       throw new ParseError(`inet_diag_msg at ${start}`, `family ${family} is neither IPv4 nor IPv6`);
     }
-    const bytes = reader.bytes;
-    const address = (at: number): string =>
-      family === AF_INET ? this.#addresses.v4(bytes, at) : this.#addresses.v6(bytes, at);
-    const identity = {
-      netns: this.#netns,
-      family: family === AF_INET ? (4 as const) : (6 as const),
-      local: { address: address(src), port: sport },
-      uid,
-      ...(inode !== 0 && { inode }),
-    };
-
+    this.#readAttributes(reader, attributes, end);
+    const ipVersion = family === AF_INET ? 4 : 6;
+    const local = this.#localEndpoint(this.#address(family, reader.bytes, src), sport);
     if (name === 'LISTEN') {
-      const listener: Listener = { ...identity, queue: rqueue, limit: wqueue };
-      readAttributes(reader, attributes, end, listener);
+      const listener: Listener = { netns: this.#netns, family: ipVersion, local, queue: rqueue, limit: wqueue, uid };
+      if (inode !== 0) listener.inode = inode;
+      if (this.#cgroup !== 0n) listener.cgroupId = this.#cgroup;
       return listener;
     }
     const socket: TcpSocket = {
-      ...identity,
+      netns: this.#netns,
+      family: ipVersion,
       state: name,
-      peer: { address: address(dst), port: dport },
+      local,
+      peer: { address: this.#address(family, reader.bytes, dst), port: dport },
       recvQueue: rqueue,
       sendQueue: wqueue,
       timer: TIMERS[timer] ?? 'none',
+      uid,
       cookie,
-      ...(timer !== 0 && { timerMs: expires }),
     };
-    readAttributes(reader, attributes, end, socket);
+    // Assigned, not spread: with 100,000 sockets that is a quarter of the time.
+    if (inode !== 0) socket.inode = inode;
+    if (timer !== 0) socket.timerMs = expires;
+    if (this.#cgroup !== 0n) socket.cgroupId = this.#cgroup;
+    const times = this.#times;
+    if (times.present) {
+      socket.lastDataSentMs = times.lastDataSentMs;
+      socket.lastDataReceivedMs = times.lastDataReceivedMs;
+      socket.lastAckReceivedMs = times.lastAckReceivedMs;
+    }
     return socket;
   }
-}
 
-// enum in inet_diag.h: values of nlattr types behind the message.
-function readAttributes(reader: StructReader, start: number, end: number, socket: TcpSocket | Listener): void {
-  walkAttributes(reader, start, end, (type, from, to) => {
-    if (type === INET_DIAG_CGROUP_ID) {
-      socket.cgroupId = reader.at(from, to).u64();
-    } else if (type === INET_DIAG_INFO && 'state' in socket) {
-      readTcpInfoTimes(reader.at(from, to), socket);
-    }
-  });
+  /** Inbound connections share their local end, and one after the other they are of the same listener. */
+  #localEndpoint(address: string, port: number): Endpoint {
+    if (this.#local.port !== port || this.#local.address !== address) this.#local = { address, port };
+    return this.#local;
+  }
+
+  #address(family: number, bytes: Uint8Array, at: number): string {
+    return family === AF_INET ? this.#addresses.v4(bytes, at) : this.#addresses.v6(bytes, at);
+  }
+
+  // enum in inet_diag.h: types of the attributes behind the message.
+  #readAttributes(reader: StructReader, start: number, end: number): void {
+    let cgroup = 0n;
+    this.#times.present = false;
+    walkAttributes(reader, start, end, (type, from, to) => {
+      if (type === INET_DIAG_CGROUP_ID) cgroup = reader.at(from, to).u64();
+      else if (type === INET_DIAG_INFO) readTcpInfoTimes(reader.at(from, to), this.#times);
+    });
+    // Few cgroups, many sockets: one bigint for each cgroup.
+    if (cgroup !== this.#cgroup) this.#cgroup = cgroup;
+  }
 }

@@ -1,0 +1,37 @@
+import type { Command, World } from './case.ts';
+
+const ss = ['ss', '-tnpi', 'state', 'close-wait'];
+const lsof = ['lsof', '-nP', '-iTCP', '-sTCP:CLOSE_WAIT'];
+const netstat = ['netstat', '-tanp'];
+
+// With a single state, ss prints no State column: a socket's line begins with its two queues.
+const SS_ROW = /^\d+ +\d+ /gm;
+
+/** What any Node.js program costs before it does anything. */
+export const FLOOR: Command = {
+  name: 'node -e 0',
+  run: () => [process.execPath, '-e', '0'],
+  needs: [],
+  codes: [0],
+};
+
+/** What people run by hand today. */
+export const BY_HAND: Command[] = [
+  { name: ss.join(' '), run: () => ss, needs: ['ss'], codes: [0], finds: SS_ROW },
+  // 1 when nothing was found.
+  { name: lsof.join(' '), run: () => lsof, needs: ['lsof'], codes: [0, 1], finds: /\(CLOSE_WAIT\)/g },
+  { name: netstat.join(' '), run: () => netstat, needs: ['netstat'], codes: [0], finds: / CLOSE_WAIT /g },
+];
+
+/** The same, once for every network namespace. */
+export const BY_HAND_IN_EACH_NAMESPACE: Command[] = BY_HAND.map((command) => ({
+  ...command,
+  name: `for each namespace: nsenter -n ${command.name}`,
+  run: (world) => inEachNamespace(command.run(world), world),
+  needs: [...command.needs, 'nsenter'],
+}));
+
+function inEachNamespace(command: string[], world: World): string[] {
+  const loop = 'pids=$1; shift; for pid in $pids; do nsenter --net=/proc/$pid/ns/net "$@"; done; true';
+  return ['bash', '-c', loop, 'bash', world.namespaces.join(' '), ...command];
+}

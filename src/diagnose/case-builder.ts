@@ -1,0 +1,116 @@
+import type { Case, Direction, PeerGroup } from '../model/finding.ts';
+import type { Process } from '../model/process.ts';
+import type { Listener, TcpSocket } from '../model/socket.ts';
+import { ageAtLeast, standingOf } from './ages.ts';
+import type { Holders } from './holders.ts';
+import type { OtherEnds } from './other-ends.ts';
+
+/** What a case is made with: the same for all cases of a snapshot. */
+export type CaseContext = {
+  stuckAfterMs: number;
+  holders: Holders;
+  ends: OtherEnds;
+  services: ReadonlyMap<number, string>;
+};
+
+/** Stands for the ports of all inbound connections from one address; no connection has it. */
+const ANY_PORT = 0;
+
+/** Gathers the sockets of one case, each of them looked at once: there may be 100,000. */
+export class CaseBuilder {
+  readonly #context: CaseContext;
+  readonly #who: Pick<Case, 'kind' | 'process' | 'listener'>;
+  readonly #sockets: TcpSocket[] = [];
+  readonly #listeners = new Set<Listener>();
+  readonly #peers = new Map<string, Map<number, PeerGroup>>();
+  readonly #coHolders = new Map<Process, number>();
+  #stuck = 0;
+  #maybeStuck = 0;
+  #inbound = 0;
+
+  constructor(context: CaseContext, who: Pick<Case, 'kind' | 'process' | 'listener'>) {
+    this.#context = context;
+    this.#who = who;
+  }
+
+  /** `inbound` is given apart from the listener, which may be gone. */
+  add(socket: TcpSocket, inbound: boolean, listener: Listener | undefined): void {
+    const { stuckAfterMs, holders } = this.#context;
+    this.#sockets.push(socket);
+    const standing = standingOf(socket, stuckAfterMs);
+    if (standing === 'stuck') this.#stuck++;
+    else if (standing === 'maybe') this.#maybeStuck++;
+    if (inbound) this.#inbound++;
+    if (listener) this.#listeners.add(listener);
+    this.#addPeer(socket, inbound);
+    if (this.#who.kind !== 'held') return;
+    for (const other of holders.others(socket.inode, this.#who.process)) {
+      this.#coHolders.set(other, (this.#coHolders.get(other) ?? 0) + 1);
+    }
+  }
+
+  #addPeer(socket: TcpSocket, inbound: boolean): void {
+    const { services, ends } = this.#context;
+    const { address } = socket.peer;
+    const port = inbound ? ANY_PORT : socket.peer.port;
+    let ports = this.#peers.get(address);
+    if (!ports) {
+      ports = new Map();
+      this.#peers.set(address, ports);
+    }
+    let group = ports.get(port);
+    if (!group) {
+      const service = services.get(port);
+      group = { address, sockets: 0, ...(!inbound && { port }), ...(service && { service }) };
+      ports.set(port, group);
+    }
+    group.sockets++;
+    if (group.process) return;
+    const process = ends.processOf(socket);
+    if (process) group.process = { pid: process.pid, name: process.name };
+  }
+
+  build(connections: number | undefined): Case {
+    const sockets = oldestFirst(this.#sockets);
+    const uid = sockets[0]?.uid;
+    const [listener] = this.#listeners;
+    const one = listener && this.#listeners.size === 1 && this.#inbound === sockets.length;
+    return {
+      ...(one && { listener }),
+      ...this.#who,
+      ...(!this.#who.process && uid !== undefined && { uid }),
+      sockets,
+      stuck: this.#stuck,
+      maybeStuck: this.#maybeStuck,
+      closedFds: 0,
+      ...(connections !== undefined && this.#who.kind === 'held' && { connections }),
+      coHolders: [...this.#coHolders]
+        .map(([process, count]) => ({ process, sockets: count }))
+        .sort((a, b) => b.sockets - a.sockets),
+      direction: directionOf(this.#inbound, sockets.length),
+      peers: [...this.#peers.values()].flatMap((ports) => [...ports.values()]).sort((a, b) => b.sockets - a.sockets),
+    };
+  }
+}
+
+const directionOf = (inbound: number, all: number): Direction =>
+  inbound === all ? 'inbound' : inbound === 0 ? 'outbound' : 'mixed';
+
+/** More sockets than a table can have (the kernel's is indexed with fewer bits). */
+const MOST_SOCKETS = 2 ** 21;
+
+// Age and place in one number, so that the sort compares numbers and calls nothing: 32 + 21 bits are exact in a double.
+function oldestFirst(sockets: TcpSocket[]): TcpSocket[] {
+  const keys = new Float64Array(sockets.length);
+  sockets.forEach((socket, place) => {
+    keys[place] = (YOUNGEST - ageAtLeast(socket)) * MOST_SOCKETS + place;
+  });
+  const sorted: TcpSocket[] = [];
+  for (const key of keys.sort()) {
+    const socket = sockets[key % MOST_SOCKETS];
+    if (socket) sorted.push(socket);
+  }
+  return sorted;
+}
+
+const YOUNGEST = 2 ** 32;

@@ -1,0 +1,49 @@
+import type { Listener, TcpSocket } from '../model/socket.ts';
+
+export const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/**
+ * The listener that a connection came in by: same namespace, family and local port, its address the same or any. An
+ * IPv4 client of a dual-stack listener makes an IPv6 socket with a mapped address, so the families always agree.
+ * With SO_REUSEPORT there may be several; the one whose accept queue is longest is the one that does not accept.
+ */
+export function matchListener(socket: TcpSocket, listeners: Listener[]): Listener | undefined {
+  let best: Listener | undefined;
+  for (const listener of listeners) {
+    if (listener.local.port !== socket.local.port || listener.netns !== socket.netns) continue;
+    if (listener.family !== socket.family) continue;
+    const exact = listener.local.address === socket.local.address;
+    if (!exact && !WILDCARDS.has(listener.local.address)) continue;
+    if (best === undefined || preferred(listener, best)) best = listener;
+  }
+  return best;
+}
+
+function preferred(candidate: Listener, best: Listener): boolean {
+  const exact = Number(!WILDCARDS.has(candidate.local.address)) - Number(!WILDCARDS.has(best.local.address));
+  return exact !== 0 ? exact > 0 : candidate.queue > best.queue;
+}
+
+/** Listeners by port, so that 100,000 sockets do not each look at all of them. */
+export class ListenerIndex {
+  readonly #byPort = new Map<number, Listener[]>();
+
+  constructor(listeners: Listener[]) {
+    for (const listener of listeners) {
+      const same = this.#byPort.get(listener.local.port);
+      if (same) same.push(listener);
+      else this.#byPort.set(listener.local.port, [listener]);
+    }
+  }
+
+  of(socket: TcpSocket): Listener | undefined {
+    const candidates = this.#byPort.get(socket.local.port);
+    return candidates && matchListener(socket, candidates);
+  }
+
+  at(port: number): Listener[] {
+    return this.#byPort.get(port) ?? [];
+  }
+}
+
+export const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1';

@@ -1,0 +1,37 @@
+import type { Process } from '../model/process.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Endpoint, Listener, TcpSocket } from '../model/socket.ts';
+import type { Holders } from './holders.ts';
+import { isLoopback, type ListenerIndex, WILDCARDS } from './listeners.ts';
+
+const key = (local: Endpoint, peer: Endpoint): string => `${local.address} ${local.port} ${peer.address} ${peer.port}`;
+
+/** Finds the process at the other end of a connection when that end is on this machine. */
+export class OtherEnds {
+  readonly #byEndpoints = new Map<string, TcpSocket>();
+  readonly #holders: Holders;
+  readonly #listeners: ListenerIndex;
+
+  constructor(snapshot: Snapshot, holders: Holders, listeners: ListenerIndex) {
+    this.#holders = holders;
+    this.#listeners = listeners;
+    for (const socket of snapshot.sockets) {
+      if (socket.state !== 'CLOSE_WAIT') this.#byEndpoints.set(key(socket.local, socket.peer), socket);
+    }
+  }
+
+  processOf(socket: TcpSocket): Process | undefined {
+    const { local, peer } = socket;
+    const end = this.#byEndpoints.size === 0 ? undefined : this.#byEndpoints.get(key(peer, local));
+    const inode = end?.inode ?? this.#listenerAt(socket)?.inode;
+    return inode === undefined ? undefined : this.#holders.of(inode)[0];
+  }
+
+  // The other end is gone, but who listens where it was is still there.
+  #listenerAt({ netns, local, peer }: TcpSocket): Listener | undefined {
+    if (!isLoopback(peer.address) && peer.address !== local.address) return undefined;
+    return this.#listeners
+      .at(peer.port)
+      .find((it) => it.netns === netns && (it.local.address === peer.address || WILDCARDS.has(it.local.address)));
+  }
+}
