@@ -94,7 +94,7 @@ class Scrubber {
 
   /** Framed datagrams of a dump (see recorder.ts): addresses and uid of each struct inet_diag_msg. */
   dump(bytes: Uint8Array): Uint8Array {
-    const copy = bytes.slice();
+    const copy = new Uint8Array(bytes); // Buffer.slice would be a view
     const view = new DataView(copy.buffer);
     for (let offset = 0; offset + 4 <= copy.length; ) {
       const length = view.getUint32(offset, true);

@@ -13,7 +13,11 @@ export function receiveQueueEvidence({ kind, sockets }: Case): Evidence[] {
   const endLeft = sockets.filter(({ recvQueue }) => recvQueue === 1).length;
   const dataLeft = sockets.filter(({ recvQueue }) => recvQueue > 1);
   const of = (count: number): string =>
-    count === all ? `all ${formatNumber(all)}` : `${formatNumber(count)} of ${formatNumber(all)}`;
+    count === all
+      ? all === 1
+        ? 'the only one'
+        : `all ${formatNumber(all)}`
+      : `${formatNumber(count)} of ${formatNumber(all)}`;
   return [
     { count: read, fact: `Recv-Q 0 on ${of(read)}`, says: 'everything was read, and the socket was not closed' },
     {

@@ -18,7 +18,7 @@ export function terminalPaint(
   { color }: { color: boolean },
   environment: NodeJS.ProcessEnv,
 ): Paint {
-  const wanted = color && stdout.isTTY && !environment['NO_COLOR'] && environment['TERM'] !== 'dumb';
+  const wanted = color && stdout.isTTY && !environment.NO_COLOR && environment.TERM !== 'dumb';
   return wanted ? coloured : plain;
 }
 

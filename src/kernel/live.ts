@@ -4,7 +4,14 @@ import { SystemError } from '../model/errors.ts';
 import type { Container } from '../model/process.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import { readContainerNames } from './container-names.ts';
-import type { FdTable, Machine, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
+import {
+  type FdTable,
+  type Machine,
+  type NetNsEntry,
+  type NetnsTables,
+  OWN_NETNS,
+  type ProcessEntry,
+} from './machine.ts';
 
 type Fast = typeof import('./fast.ts');
 
@@ -35,7 +42,7 @@ export class LiveMachine implements Machine {
   }
 
   ownNetns(): number {
-    return wrap('/proc/self/ns/net', () => statSync('/proc/self/ns/net').ino);
+    return wrap(OWN_NETNS, () => statSync(OWN_NETNS).ino);
   }
 
   openNetns(entry: NetNsEntry): NetnsTables {

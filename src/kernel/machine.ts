@@ -9,6 +9,9 @@ export type ProcessEntry = { pid: number; netns?: number; uid?: number; fdCount?
 /** A network namespace with a path by which it can be entered, and a process in it, if there is one. */
 export type NetNsEntry = { id: number; path: string; pid?: number; name?: string };
 
+/** Path of the namespace that this process is in. */
+export const OWN_NETNS = '/proc/self/ns/net';
+
 /** The sockets among a process's descriptors (inode to descriptor numbers), and how many descriptors there are in all. */
 export type FdTable = { count: number; sockets: Map<number, number[]> };
 

@@ -1,6 +1,6 @@
 import { SystemError } from '../model/errors.ts';
 import { type MountFacts, parseMountinfo } from '../parse/mountinfo.ts';
-import { type Machine, type NetNsEntry, type ProcessEntry, readText } from './machine.ts';
+import { type Machine, type NetNsEntry, OWN_NETNS, type ProcessEntry, readText } from './machine.ts';
 
 export function readMounts(machine: Machine): MountFacts {
   try {
@@ -17,7 +17,7 @@ export function readMounts(machine: Machine): MountFacts {
  */
 export function listNetns(machine: Machine, processes: ProcessEntry[], mounts: MountFacts): NetNsEntry[] {
   const own = machine.ownNetns();
-  const entries = new Map<number, NetNsEntry>([[own, { id: own, path: '/proc/self/ns/net' }]]);
+  const entries = new Map<number, NetNsEntry>([[own, { id: own, path: OWN_NETNS }]]);
   for (const { pid, netns } of processes) {
     if (netns === undefined) continue;
     const entry = entries.get(netns);

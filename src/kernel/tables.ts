@@ -5,7 +5,7 @@ import { StructReader } from '../parse/bytes.ts';
 import { DiagDecoder, type DiagRequest } from '../parse/inet-diag.ts';
 import { walkDatagram } from '../parse/netlink.ts';
 import { type ProcNetTcpRow, parseProcNetTcp } from '../parse/proc-net.ts';
-import { type Machine, type NetNsEntry, type NetnsTables, readText } from './machine.ts';
+import { type Machine, type NetNsEntry, type NetnsTables, OWN_NETNS, readText } from './machine.ts';
 
 /** Sockets of one namespace, and what was wrong with the messages that could not be read. */
 export type Table = { sockets: TcpSocket[]; listeners: Listener[]; errors: ParseError[]; interrupted: boolean };
@@ -71,7 +71,7 @@ export function readTextTable(machine: Machine, entry: NetNsEntry): Table {
     ['tcp', 4],
     ['tcp6', 6],
   ] as const) {
-    const path = `/proc/${entry.pid ?? 'self'}/net/${file}`;
+    const path = `/proc/${whoseTable(entry)}/net/${file}`;
     let text: string;
     try {
       text = readText(machine, path);
@@ -84,6 +84,13 @@ export function readTextTable(machine: Machine, entry: NetNsEntry): Table {
     for (const row of rows) addRow(table, row, entry.id, family);
   }
   return table;
+}
+
+/** /proc/self/net is our own table, so it must not stand for a namespace in which no process is seen. */
+function whoseTable({ path, pid }: NetNsEntry): string | number {
+  if (path === OWN_NETNS) return 'self';
+  if (pid === undefined) throw new SystemError('ENOENT', 'no process is seen in this network namespace');
+  return pid;
 }
 
 function addRow(table: Table, row: ProcNetTcpRow, netns: number, family: 4 | 6): void {

@@ -138,7 +138,7 @@ function summary({ subject, age, arrivals, fds, cause }: Finding): string[] {
     ...(fds ? [fdText(fds)] : []),
     ...(fds?.fullInMs !== undefined ? [`full in ${formatDuration(fds.fullInMs)} at this rate`] : []),
   ];
-  const direction = kind === 'held' && cause !== 'churn' ? directionText(subject) : [];
+  const direction = kind !== 'closed' && kind !== 'backlog' && cause !== 'churn' ? directionText(subject) : [];
   return [first, ...(budget.length > 0 ? [budget.join(' · ')] : []), ...direction];
 }
 

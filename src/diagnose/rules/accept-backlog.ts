@@ -18,7 +18,7 @@ export const acceptBacklog: Rule = {
           says: `the kernel completed these connections, and nobody has called accept() on ${at}`,
         },
         limit === undefined
-          ? { fact: `accept queue of ${at}: ${queue} waiting`, says: 'they wait there' }
+          ? { fact: `accept queue of ${at}: ${queue} waiting`, says: 'how many may wait is not known' }
           : {
               fact: `accept queue of ${at}: ${queue} waiting, ${limit} allowed`,
               // The queue is full when its length exceeds the limit (include/net/sock.h: sk_acceptq_is_full).
