@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { World } from './case.ts';
@@ -6,11 +6,18 @@ import type { Run } from './measure.ts';
 
 /** All rounds of one command in one scenario. */
 export type Measured = { name: string; command: string[]; runs: Run[] };
-export type ScenarioResult = { label: string; make: string[]; world: World; measured: Measured[] };
+export type ScenarioResult = {
+  label: string;
+  make: string[];
+  openFilesBefore: number;
+  world: World;
+  measured: Measured[];
+};
 export type CaseResult = { name: string; about: string; scenarios: ScenarioResult[] };
 
 type Good = Exclude<Run, { error: string }>;
 
+const BUSY_OPEN_FILES = 20_000;
 const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 
 export const machine = () => ({
@@ -26,6 +33,20 @@ export function writeResult(result: CaseResult, takenAt: Date): string {
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(path, `${JSON.stringify({ takenAt, machine: machine(), ...result }, undefined, 2)}\n`);
   return path;
+}
+
+/** Open files of the whole machine (/proc/sys/fs/file-nr): many before we made any are somebody else's, and cost time. */
+export const openFiles = () => Number.parseInt(readFileSync('/proc/sys/fs/file-nr', 'utf8'), 10);
+
+/** What a reader of the table must know. */
+export function renderNotes(result: ScenarioResult): string {
+  const notes: string[] = [];
+  const { holders, established } = result.world;
+  if (established > 0 && holders.length > 1)
+    notes.push(`In ${holders.length} processes: RLIMIT_NOFILE cannot be raised here (CAP_SYS_RESOURCE).`);
+  if (result.openFilesBefore > BUSY_OPEN_FILES)
+    notes.push(`The machine was not quiet: ${result.openFilesBefore} files were open before. Measure again.`);
+  return notes.map((note) => `\n${note}\n`).join('');
 }
 
 /** The first command measured is ours: the others are compared with it. */

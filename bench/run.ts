@@ -9,7 +9,7 @@ import { sockets } from './cases/sockets.ts';
 import { stuck100k } from './cases/stuck-100k.ts';
 import { FLOOR } from './commands.ts';
 import { isProgram, measure, type Run } from './measure.ts';
-import { machine, renderTable, type ScenarioResult, writeResult } from './results.ts';
+import { machine, openFiles, renderNotes, renderTable, type ScenarioResult, writeResult } from './results.ts';
 import { inWorld } from './world.ts';
 
 const CASES: Case[] = [idle, sockets, stuck100k, fewAmongMany, processes, namespaces];
@@ -63,7 +63,7 @@ async function runCases(cases: Case[]): Promise<void> {
     const scenarios: ScenarioResult[] = [];
     for (const scenario of one.scenarios) {
       const result = await runScenario(scenario);
-      console.log(`\n### ${scenario.label}\n${splitNote(scenario, result)}\n${renderTable(result)}`);
+      console.log(`\n### ${scenario.label}\n${renderNotes(result)}\n${renderTable(result)}`);
       scenarios.push(result);
     }
     console.error(`wrote ${writeResult({ name: one.name, about: one.about, scenarios }, new Date())}`);
@@ -73,6 +73,7 @@ async function runCases(cases: Case[]): Promise<void> {
 // In turns, so that a slow minute of the machine falls on all of them.
 function runScenario(scenario: Scenario): Promise<ScenarioResult> {
   console.error(`making: ${scenario.label}`);
+  const openFilesBefore = openFiles();
   return inWorld(scenario.make, async (world) => {
     const commands = [ours(), FLOOR, ...scenario.commands];
     const measured = commands.map((command) => ({
@@ -84,15 +85,8 @@ function runScenario(scenario: Scenario): Promise<ScenarioResult> {
       console.error(`  round ${round} of ${rounds}`);
       for (const [index, command] of commands.entries()) measured[index]?.runs.push(await measure(command, world));
     }
-    return { label: scenario.label, make: scenario.make, world, measured };
+    return { label: scenario.label, make: scenario.make, openFilesBefore, world, measured };
   });
-}
-
-function splitNote(scenario: Scenario, { world }: ScenarioResult): string {
-  const split = scenario.make.includes('--established') && world.holders.length > 1;
-  return split
-    ? `\nIn ${world.holders.length} processes: RLIMIT_NOFILE cannot be raised here (CAP_SYS_RESOURCE).\n`
-    : '';
 }
 
 function ours(): Command {

@@ -96,21 +96,21 @@ export class CaseBuilder {
 const directionOf = (inbound: number, all: number): Direction =>
   inbound === all ? 'inbound' : inbound === 0 ? 'outbound' : 'mixed';
 
-/** More sockets than a table can have (the kernel's is indexed with fewer bits). */
-const MOST_SOCKETS = 2 ** 21;
+/** Ages are milliseconds in 32 bits; the other 21 bits of a double's 53 number the sockets. */
+const YOUNGEST = 2 ** 32 - 1;
+const MOST_PLACES = 2 ** 21;
 
-// Age and place in one number, so that the sort compares numbers and calls nothing: 32 + 21 bits are exact in a double.
+// Age and place in one number, so that the sort compares numbers and calls nothing.
 function oldestFirst(sockets: TcpSocket[]): TcpSocket[] {
+  if (sockets.length > MOST_PLACES) return sockets.sort((a, b) => ageAtLeast(b) - ageAtLeast(a));
   const keys = new Float64Array(sockets.length);
   sockets.forEach((socket, place) => {
-    keys[place] = (YOUNGEST - ageAtLeast(socket)) * MOST_SOCKETS + place;
+    keys[place] = (YOUNGEST - ageAtLeast(socket)) * MOST_PLACES + place;
   });
   const sorted: TcpSocket[] = [];
   for (const key of keys.sort()) {
-    const socket = sockets[key % MOST_SOCKETS];
+    const socket = sockets[key % MOST_PLACES];
     if (socket) sorted.push(socket);
   }
   return sorted;
 }
-
-const YOUNGEST = 2 ** 32;
