@@ -17,8 +17,8 @@ export type Command = {
   needs: string[];
   /** Exit codes that are an answer. */
   codes: number[];
-  /** One match per CLOSE_WAIT socket in its output. */
-  finds?: RegExp;
+  /** How many CLOSE_WAIT sockets its output tells of: a command that finds too few was not measured. */
+  found?: (output: string) => number;
 };
 
 /** One world, and the commands that look at it. */

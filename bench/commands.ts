@@ -17,10 +17,10 @@ export const FLOOR: Command = {
 
 /** What people run by hand today. */
 export const BY_HAND: Command[] = [
-  { name: ss.join(' '), run: () => ss, needs: ['ss'], codes: [0], finds: SS_ROW },
+  { name: ss.join(' '), run: () => ss, needs: ['ss'], codes: [0], found: matches(SS_ROW) },
   // 1 when nothing was found.
-  { name: lsof.join(' '), run: () => lsof, needs: ['lsof'], codes: [0, 1], finds: /\(CLOSE_WAIT\)/g },
-  { name: netstat.join(' '), run: () => netstat, needs: ['netstat'], codes: [0], finds: / CLOSE_WAIT /g },
+  { name: lsof.join(' '), run: () => lsof, needs: ['lsof'], codes: [0, 1], found: matches(/\(CLOSE_WAIT\)/g) },
+  { name: netstat.join(' '), run: () => netstat, needs: ['netstat'], codes: [0], found: matches(/ CLOSE_WAIT /g) },
 ];
 
 /** The same, once for every network namespace. */
@@ -31,7 +31,17 @@ export const BY_HAND_IN_EACH_NAMESPACE: Command[] = BY_HAND.map((command) => ({
   needs: [...command.needs, 'nsenter'],
 }));
 
+function matches(pattern: RegExp): (output: string) => number {
+  return (output) => output.match(pattern)?.length ?? 0;
+}
+
 function inEachNamespace(command: string[], world: World): string[] {
   const loop = 'pids=$1; shift; for pid in $pids; do nsenter --net=/proc/$pid/ns/net "$@"; done; true';
   return ['bash', '-c', loop, 'bash', world.namespaces.join(' '), ...command];
+}
+
+/** Our report says in every finding "17 of 20 connections wait to be closed". */
+export function foundByUs(report: string): number {
+  const counts = [...report.matchAll(/^ +([\d,]+)(?: of [\d,]+)? connections? waits? to be closed/gm)];
+  return counts.reduce((sum, [, count = '']) => sum + Number(count.replaceAll(',', '')), 0);
 }

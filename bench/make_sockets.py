@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes many sockets, processes or namespaces, says READY with what the kernel shows, and waits for the end of its input.
+"""Makes many sockets, processes or namespaces, says READY when the kernel shows them, and waits for the end of input.
 
     --stuck N --in P      N sockets in CLOSE_WAIT, spread over P processes
     --established M       M established connections, all in the first of these processes; where RLIMIT_NOFILE cannot be
@@ -19,6 +19,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from typing import Counter, List, Tuple
 
 sys.dont_write_bytecode = True
@@ -29,6 +30,7 @@ from children import Link, end_children, spawn  # noqa: E402
 from peer import close  # noqa: E402
 
 LIFE_SECONDS = 15 * 60
+AGE_SECONDS = 2  # younger is never stuck, whatever the tool is told
 PER_ADDRESS = 10_000  # connections to one address; each needs a port of its own
 FIRST_PEER_PORT = 10_000
 BATCH = 500
@@ -133,7 +135,9 @@ def make(o: argparse.Namespace) -> dict:
     namespaces = [spawn(live_in_a_namespace) for _ in range(o.namespaces)]
     for child in [*holders, *namespaces]:
         child.link.receive()
+    made = time.monotonic()
     kernel.wait_until(lambda: settled(o.stuck), f"{o.stuck} sockets in CLOSE_WAIT and nothing on its way out", 60)
+    kernel.wait_until(lambda: time.monotonic() - made > AGE_SECONDS, f"an age of {AGE_SECONDS} s")
     return {
         "pid": os.getpid(),
         "close_wait": o.stuck,

@@ -39,8 +39,7 @@ function toRun(command: Command, out: string, err: string, report: string): Run 
   if (report === '') return { error: err.trim() || `not done within ${LIMIT_MS / 1000} s` };
   const [seconds = Number.NaN, code = Number.NaN, peakKb = Number.NaN] = report.trim().split(' ').map(Number);
   if (!command.codes.includes(code)) return { error: `exit code ${code}: ${lastLine(err)}` };
-  if (command.finds === undefined) return { seconds, peakKb };
-  return { seconds, peakKb, found: out.match(command.finds)?.length ?? 0 };
+  return { seconds, peakKb, ...(command.found && { found: command.found(out) }) };
 }
 
 const lastLine = (text: string) => text.trimEnd().split('\n').at(-1) ?? '';

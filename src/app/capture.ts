@@ -7,7 +7,7 @@ import { listNetns, readMounts } from '../kernel/netns.ts';
 import { describeHolder, Identities } from '../kernel/process-facts.ts';
 import { SystemError, UnclosedError } from '../model/errors.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
-import type { Process } from '../model/process.ts';
+import type { Process, SocketFds } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { parseStatus } from '../parse/proc-pid.ts';
@@ -109,7 +109,7 @@ function search(machine: Machine, reader: NamespaceReader, processes: ProcessEnt
   const others = reader.readOthers();
   const closed =
     mode === 'never' || unlisted === 0 ? atMost(unlisted) : findClosedButHeld(machine, reader, walk, others, unlisted);
-  return { walk, others, unowned: options.pids ? 0 : walk.missing.size, closed };
+  return { walk, others, unowned: options.pids ? 0 : walk.missing, closed };
 }
 
 /**
@@ -127,13 +127,13 @@ type Sought = Pick<Wanted, 'inodes' | 'netns' | 'uids' | 'cgroups'>;
 function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought {
   const limit = options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
   const index = new ListenerIndex(reader.listeners);
-  const sought: Sought = { inodes: new Set(), netns: new Set(), uids: new Set(), cgroups: new Set() };
+  const sought: Sought = { inodes: new Map(), netns: new Set(), uids: new Set(), cgroups: new Set() };
   for (const socket of reader.sockets) {
     if (socket.state !== 'CLOSE_WAIT') continue;
     if (!options.young && standingOf(socket, limit) === 'young') continue;
     const held = socket.inode === undefined ? index.of(socket) : socket;
     if (held?.inode === undefined) continue;
-    sought.inodes.add(held.inode);
+    sought.inodes.set(held.inode, false);
     sought.netns.add(held.netns);
     if (held.uid !== undefined) sought.uids.add(held.uid);
     if (held.cgroupId !== undefined) sought.cgroups.add(held.cgroupId);
@@ -231,7 +231,10 @@ function otherEnds(sockets: TcpSocket[], others: TcpSocket[]): Set<TcpSocket> {
   return ends;
 }
 
-/** Describes every process that holds something which the report speaks of. */
+/**
+ * Describes every process that holds something which the report speaks of: a stuck socket, the listener it came in by,
+ * its other end, or a closed socket.
+ */
 function describeHolders(
   machine: Machine,
   processes: ProcessEntry[],
@@ -243,21 +246,21 @@ function describeHolders(
   const holders = new Map<number, Process>();
   if (!walk) return holders;
   const relevant = new Set<number>();
-  for (const { inode } of reader.sockets) if (inode !== undefined) relevant.add(inode);
   for (const { inode } of [...ends, ...concernedListeners(reader)]) if (inode !== undefined) relevant.add(inode);
   const holdsClosed = new Set(closed.found?.map(({ pid }) => pid));
   const identities = new Identities(machine);
   for (const entry of processes) {
     const table = walk.tables.get(entry.pid);
     if (!table) continue;
-    if (!holdsClosed.has(entry.pid) && !holdsAny(table.sockets, relevant)) continue;
+    const named = walk.holders.has(entry.pid) || holdsClosed.has(entry.pid);
+    if (!named && !holdsAny(table.sockets, relevant)) continue;
     const process = describeHolder(machine, entry, table, identities);
     if (process) holders.set(entry.pid, process);
   }
   return holders;
 }
 
-function holdsAny(sockets: Map<number, number[]>, inodes: Set<number>): boolean {
+function holdsAny(sockets: SocketFds, inodes: Set<number>): boolean {
   for (const inode of sockets.keys()) if (inodes.has(inode)) return true;
   return false;
 }

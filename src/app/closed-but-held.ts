@@ -48,8 +48,9 @@ function tcpSocketsOutside(machine: Machine, walk: Walk, listed: Set<number>): C
   const isTcp = new Map<number, boolean>();
   const suspects: ClosedButHeld[] = [];
   for (const [pid, { sockets }] of walk.tables) {
-    for (const [inode, fds] of sockets) {
+    for (const inode of sockets.keys()) {
       if (listed.has(inode)) continue;
+      const fds = sockets.get(inode) ?? [];
       const [fd] = fds;
       if (fd === undefined) continue;
       const known = isTcp.get(inode) ?? isTcpSocket(machine, pid, fd);

@@ -4,6 +4,7 @@ import type { DiagRequest } from '../parse/inet-diag.ts';
 import * as libc from './libc.ts';
 import type { DatagramSink, FdTable, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
 import { dumpSockets } from './sock-diag.ts';
+import { CompactSocketFds } from './socket-fds.ts';
 
 // The answers of the kernel that need system calls Node does not offer. Loaded only where the FFI works.
 
@@ -57,7 +58,7 @@ const MOST_MISSES = 64;
 
 function probeFds(directory: number, count: number, device: number): FdTable | undefined {
   if (count === 0) return undefined;
-  const sockets = new Map<number, number[]>();
+  const sockets = new CompactSocketFds();
   const number = new DecimalCounter();
   let misses = MOST_MISSES + count;
   for (let fd = 0, found = 0; found < count; fd++, number.increment()) {
@@ -67,7 +68,7 @@ function probeFds(directory: number, count: number, device: number): FdTable | u
       continue;
     }
     found++;
-    if (inode > 0) addFd(sockets, inode, fd);
+    if (inode > 0) sockets.add(inode, fd);
   }
   return { count, sockets };
 }
@@ -100,7 +101,7 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 function listFds(directory: number, buffer: libc.Memory, device: number): FdTable {
-  const sockets = new Map<number, number[]>();
+  const sockets = new CompactSocketFds();
   let count = 0;
   for (;;) {
     const length = libc.readDirectory(directory, buffer);
@@ -109,19 +110,13 @@ function listFds(directory: number, buffer: libc.Memory, device: number): FdTabl
   }
 }
 
-function addFd(sockets: Map<number, number[]>, inode: number, fd: number): void {
-  const fds = sockets.get(inode);
-  if (fds) fds.push(fd);
-  else sockets.set(inode, [fd]);
-}
-
 // struct linux_dirent64 (include/linux/dirent.h): d_ino 8, d_off 8, d_reclen 2, d_type 1, d_name with a NUL.
 function readEntries(
   directory: number,
   { bytes, address }: libc.Memory,
   length: number,
   device: number,
-  sockets: Map<number, number[]>,
+  sockets: CompactSocketFds,
 ): number {
   let count = 0;
   for (let offset = 0; offset < length; offset += bytes.readUInt16LE(offset + 16)) {
@@ -129,7 +124,7 @@ function readEntries(
     if (bytes[name] === 0x2e) continue; // "." and ".."
     count++;
     const inode = libc.socketInodeAt(directory, address + name, device);
-    if (inode > 0) addFd(sockets, inode, decimalAt(bytes, name));
+    if (inode > 0) sockets.add(inode, decimalAt(bytes, name));
   }
   return count;
 }

@@ -2,8 +2,8 @@ import { SystemError } from '../model/errors.ts';
 import type { FdTable, Machine, ProcessEntry } from './machine.ts';
 
 export type Wanted = {
-  /** Those that are found are taken out. */
-  inodes: Set<number>;
+  /** False until a holder is found. */
+  inodes: Map<number, boolean>;
   /** What the kernel says of the wanted sockets: where their holders are likely to be. */
   netns: Set<number>;
   uids: Set<number>;
@@ -19,8 +19,10 @@ export type Walk = {
   tables: Map<number, FdTable>;
   denied: number[];
   lookedAt: number;
-  /** Wanted inodes that nobody was seen to hold. */
-  missing: Set<number>;
+  /** Processes that hold a wanted inode. */
+  holders: Set<number>;
+  /** How many wanted inodes nobody was seen to hold. */
+  missing: number;
   /** Processes that were not looked at, because everything had been found. */
   skipped: number;
 };
@@ -35,23 +37,30 @@ const ASSUMED_FDS = 64;
 
 /** Looks for the holders of wanted sockets, the likely processes first, and stops soon after the last is found. */
 export function findHolders(machine: Machine, processes: ProcessEntry[], wanted: Wanted): Walk {
-  const walk: Walk = { tables: new Map(), denied: [], lookedAt: 0, missing: wanted.inodes, skipped: 0 };
+  const walk: Walk = {
+    tables: new Map(),
+    denied: [],
+    lookedAt: 0,
+    holders: new Set(),
+    missing: wanted.inodes.size,
+    skipped: 0,
+  };
   let further = FURTHER_FDS;
   for (const { pid, fdCount } of inLikelyOrder(machine, processes, wanted)) {
     if (fdCount === 0) continue; // kernel threads and zombies
-    if (walk.missing.size === 0 && !wanted.everywhere) {
+    if (walk.missing === 0 && !wanted.everywhere) {
       further -= fdCount ?? ASSUMED_FDS;
       if (further < 0) {
         walk.skipped++;
         continue;
       }
     }
-    lookAt(machine, pid, walk);
+    lookAt(machine, pid, wanted.inodes, walk);
   }
   return walk;
 }
 
-function lookAt(machine: Machine, pid: number, walk: Walk): void {
+function lookAt(machine: Machine, pid: number, wanted: Map<number, boolean>, walk: Walk): void {
   let table: FdTable;
   try {
     table = machine.fdTable(pid);
@@ -63,8 +72,15 @@ function lookAt(machine: Machine, pid: number, walk: Walk): void {
   walk.lookedAt++;
   if (table.sockets.size === 0) return;
   walk.tables.set(pid, table);
-  if (walk.missing.size === 0) return;
-  for (const inode of table.sockets.keys()) walk.missing.delete(inode);
+  if (wanted.size === 0) return;
+  for (const inode of table.sockets.keys()) {
+    const found = wanted.get(inode);
+    if (found === undefined) continue;
+    walk.holders.add(pid);
+    if (found) continue;
+    wanted.set(inode, true);
+    walk.missing--;
+  }
 }
 
 function inLikelyOrder(machine: Machine, processes: ProcessEntry[], wanted: Wanted): ProcessEntry[] {

@@ -12,6 +12,7 @@ import {
   OWN_NETNS,
   type ProcessEntry,
 } from './machine.ts';
+import { CompactSocketFds } from './socket-fds.ts';
 
 type Fast = typeof import('./fast.ts');
 
@@ -119,7 +120,7 @@ function describeProcess(pid: number): ProcessEntry | undefined {
 function readFdTable(pid: number): FdTable {
   const directory = `/proc/${pid}/fd`;
   const names = wrap(directory, () => readdirSync(directory));
-  const sockets = new Map<number, number[]>();
+  const sockets = new CompactSocketFds();
   for (const name of names) {
     let target: string;
     try {
@@ -128,13 +129,7 @@ function readFdTable(pid: number): FdTable {
       continue; // closed since the directory was listed
     }
     const inode = Number(/^socket:\[([0-9]+)\]$/.exec(target)?.[1] ?? 0);
-    if (inode !== 0) addFd(sockets, inode, Number(name));
+    if (inode !== 0) sockets.add(inode, Number(name));
   }
   return { count: names.length, sockets };
-}
-
-function addFd(sockets: Map<number, number[]>, inode: number, fd: number): void {
-  const fds = sockets.get(inode);
-  if (fds) fds.push(fd);
-  else sockets.set(inode, [fd]);
 }

@@ -1,4 +1,4 @@
-import type { Container } from '../model/process.ts';
+import type { Container, SocketFds } from '../model/process.ts';
 import type { Source } from '../model/snapshot.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import type { DiagRequest } from '../parse/inet-diag.ts';
@@ -13,7 +13,7 @@ export type NetNsEntry = { id: number; path: string; pid?: number; name?: string
 export const OWN_NETNS = '/proc/self/ns/net';
 
 /** The sockets among a process's descriptors (inode to descriptor numbers), and how many descriptors there are in all. */
-export type FdTable = { count: number; sockets: Map<number, number[]> };
+export type FdTable = { count: number; sockets: SocketFds };
 
 /** Takes one datagram, the first `length` of `bytes`, which are only good until it returns. True asks for the next. */
 export type DatagramSink = (bytes: Uint8Array, length: number) => boolean;

@@ -248,7 +248,7 @@ function decodeProcesses(text: string): ProcessEntry[] {
 
 /** The number of descriptors, then `inode fd fd ...` for each socket. */
 const encodeFdTable = ({ count, sockets }: FdTable): string =>
-  [String(count), ...[...sockets].map(([inode, fds]) => [inode, ...fds].join('\t'))].join('\n');
+  [String(count), ...[...sockets.keys()].map((inode) => [inode, ...(sockets.get(inode) ?? [])].join('\t'))].join('\n');
 
 function decodeFdTable(text: string): FdTable {
   const [count, ...lines] = text.split('\n');

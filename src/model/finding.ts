@@ -105,7 +105,7 @@ export type SocketRow = {
   socket: TcpSocket;
   age: AgeRange;
   cause: Cause;
-  holders: { pid: number; name: string; fds: number[] }[];
+  holders: { pid: number; name: string; fds: readonly number[] }[];
 };
 
 /** What counts as stuck and what as alarming. Times are in milliseconds. */

@@ -20,6 +20,14 @@ export type ProcessState =
   | 'idle'
   | 'parked';
 
+/** Inodes of the sockets in a descriptor table with the numbers of their descriptors. A Map is one. */
+export interface SocketFds {
+  readonly size: number;
+  has(inode: number): boolean;
+  get(inode: number): readonly number[] | undefined;
+  keys(): Iterable<number>;
+}
+
 /** What is known of a process that holds a socket. What could not be read is absent. */
 export type Process = {
   pid: number;
@@ -40,8 +48,8 @@ export type Process = {
   container?: Container;
   pod?: Pod;
   netns?: number;
-  /** Inodes of every socket in its descriptor table, with the descriptor numbers; absent when the table was not read. */
-  sockets?: Map<number, number[]>;
+  /** Every socket in its descriptor table; absent when the table was not read. */
+  sockets?: SocketFds;
 };
 
 /** A process with the descriptors under which it holds one socket. */

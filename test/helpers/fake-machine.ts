@@ -227,7 +227,7 @@ function fileOf(it: FakeProcess, file: string): string | undefined {
     case 'stat':
       return `${pid} (${name}) ${state} 1 ${pid} ${pid} 0 -1 4194560 4382 156 0 0 12 34 1 2 20 0 4 0 ${startTicks} 4943872 1017\n`;
     case 'status':
-      return `Name:\t${name}\nState:\t${state}\nUid:${`\t${uid}`.repeat(4)}\nGid:${`\t${uid}`.repeat(4)}\nGroups:\t${uid}\nThreads:\t4\n`;
+      return `Name:\t${name}\nState:\t${state}\nUid:${`\t${uid}`.repeat(4)}\nGid:${'\t100'.repeat(4)}\nGroups:\t${uid}\nThreads:\t4\n`;
     case 'limits':
       return 'Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 4096                 files     \n';
     case 'cmdline':

@@ -113,24 +113,25 @@ const reply = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Reply<T>> =>
     { weight: 4, arbitrary: value.map((it) => ({ value: it })) },
     { weight: 1, arbitrary: fc.constantFrom('EACCES', 'ENOENT', 'EPERM').map((errno) => ({ errno })) },
   );
-const optional = { requiredKeys: ['pid'] as ['pid'] };
+const PLAIN = { noNullPrototype: true } as const;
+const optional = { ...PLAIN, requiredKeys: ['pid'] as ['pid'] };
 const replies: fc.Arbitrary<Replies> = fc.record({
   now: reply(fc.nat(2 ** 42)),
-  host: reply(fc.record({ name: fc.string(), kernel: fc.string() })),
+  host: reply(fc.record({ name: fc.string(), kernel: fc.string() }, PLAIN)),
   processes: reply(fc.array(fc.record({ pid: id, netns: id, uid: id, fdCount: fc.nat(9) }, optional))),
   ownNetns: reply(id),
   openNetns: reply(fc.constant(null)),
-  sockstat: reply(fc.record({ v4: fc.string(), v6: fc.string() })),
+  sockstat: reply(fc.record({ v4: fc.string(), v6: fc.string() }, PLAIN)),
   dump: reply(fc.array(fc.uint8Array({ maxLength: 64 }), { minLength: 2, maxLength: 4 })),
   fdTable: reply(
     fc.record({
       count: fc.nat(),
       sockets: fc.array(fc.tuple(id, fc.array(fc.nat(), { minLength: 1, maxLength: 3 }))).map((it) => new Map(it)),
-    }),
+    }, PLAIN),
   ),
   socketProtocol: reply(fc.constantFrom('TCP', 'TCPv6', 'UNIX-STREAM')),
   cgroupPids: reply(fc.array(id)),
-  containerNames: reply(fc.record({ name: fc.string() })),
+  containerNames: reply(fc.record({ name: fc.string() }, PLAIN)),
   read: reply(fc.uint8Array()),
   readHead: reply(fc.uint8Array()),
   link: reply(fc.string()),
