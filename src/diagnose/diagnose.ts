@@ -90,6 +90,7 @@ function agesOf({ sockets }: Case): Finding['age'] {
   if (known === 0 || !oldest || !median || !youngest) return undefined;
   return {
     oldestMs: ageAtLeast(oldest),
+    oldestAtMostMs: sockets.reduce((most, { lastDataReceivedMs = 0 }) => Math.max(most, lastDataReceivedMs), 0),
     medianMs: ageAtLeast(median),
     youngestMs: ageAtLeast(youngest),
     exact: unknown === 0 && sockets.every(hasExactAge),

@@ -86,7 +86,8 @@ export type Finding = {
   confidence: Confidence;
   patterns: Pattern[];
   subject: Case;
-  age?: { oldestMs: number; medianMs: number; youngestMs: number; exact: boolean };
+  /** Lower bounds, and of the oldest the upper one too. `exact` when the bounds of all sockets agree. */
+  age?: { oldestMs: number; oldestAtMostMs: number; medianMs: number; youngestMs: number; exact: boolean };
   arrivals?: Arrivals;
   fds?: { open: number; limit?: number; fullInMs?: number };
   evidence: Evidence[];

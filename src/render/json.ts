@@ -73,6 +73,7 @@ function findingOf(finding: Finding): object {
     age: age
       ? {
           oldest: seconds(age.oldestMs),
+          oldest_at_most: seconds(age.oldestAtMostMs),
           median: seconds(age.medianMs),
           youngest: seconds(age.youngestMs),
           exact: age.exact,

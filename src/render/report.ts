@@ -97,6 +97,7 @@ function renderFinding(finding: Finding, options: ReportOptions): string[] {
   const title = paint(style, label) + paint('strong', who.slice(label.length));
   return [
     ...(fits ? [`${title}${gap}${cause}`] : [title, `  ${cause}`]),
+    ...commandLine(finding, options),
     ...summary(finding).flatMap((line) => wrap(line, width, 2)),
     ...why(finding, options),
     ...steps(finding.next, options),
@@ -121,9 +122,15 @@ function identity(process: Process): string {
   return parts.filter((part) => part !== undefined).join(' · ');
 }
 
+function commandLine({ subject: { process, kind } }: Finding, { paint, width }: ReportOptions): string[] {
+  if (process?.command === undefined || kind === 'backlog') return [];
+  const by = process.user === undefined ? '' : `${process.user}: `;
+  return [paint('dim', cut(printable(`  ${by}${process.command}`), width))];
+}
+
 function summary({ subject, age, arrivals, fds, cause }: Finding): string[] {
   const { sockets, closedFds, connections, kind } = subject;
-  const since = age ? `, the oldest for ${age.exact ? '' : 'at least '}${formatDuration(age.oldestMs)}` : '';
+  const since = age ? `, the oldest for ${sinceText(age)}` : '';
   const count = formatNumber(sockets.length);
   const first =
     kind === 'closed'
@@ -140,6 +147,12 @@ function summary({ subject, age, arrivals, fds, cause }: Finding): string[] {
   ];
   const direction = kind !== 'closed' && kind !== 'backlog' && cause !== 'churn' ? directionText(subject) : [];
   return [first, ...(budget.length > 0 ? [budget.join(' · ')] : []), ...direction];
+}
+
+function sinceText({ oldestMs, oldestAtMostMs, exact }: NonNullable<Finding['age']>): string {
+  const least = formatDuration(oldestMs);
+  const most = formatDuration(oldestAtMostMs);
+  return exact || least === most ? least : `${least} to ${most}`;
 }
 
 const formatRate = (perHour: number): string => (perHour < 10 ? perHour.toFixed(1) : formatNumber(Math.round(perHour)));

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { look } from '../../src/app/look.ts';
+import { DEFAULT_LIMITS } from '../../src/model/finding.ts';
+import { renderReport } from '../../src/render/report.ts';
+import { renderSocketsTable } from '../../src/render/sockets-table.ts';
+import { assertGolden } from '../helpers/golden.ts';
+
+// Each folder of fixtures/recordings is one stuck program, captured once by scripts/record.ts, with the program's own
+// word on what it did (truth.json) and the report that we expect (report.txt).
+
+const FOLDER = 'fixtures/recordings';
+const absolute = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+const CAUSES: Record<string, string> = {
+  'never-accepted': 'accept-backlog',
+  'closed-but-held': 'closed-but-held',
+  stopped: 'stalled',
+};
+
+for (const name of readdirSync(absolute(FOLDER))) {
+  test(`${name}: the recording gives the same causes, holders and report`, async () => {
+    const { snapshot, diagnosis, rows } = await look({ from: absolute(`${FOLDER}/${name}/raw`), stuckAfterMs: 0 });
+    const truth = JSON.parse(readFileSync(absolute(`${FOLDER}/${name}/truth.json`), 'utf8'));
+    const found = diagnosis.findings.filter(({ cause }) => cause !== 'churn');
+    assert.equal(found.length, 1);
+    assert.equal(found[0]?.cause, CAUSES[truth.case] ?? 'unknown');
+    const { subject } = found[0] ?? assert.fail();
+    assert.equal(subject.closedFds + subject.sockets.length, truth.count);
+    assert.deepEqual(
+      subject.sockets
+        .map(({ inode }) => inode)
+        .filter(Boolean)
+        .sort(),
+      truth.case === 'closed-but-held' ? [] : truth.inodes.sort(),
+    );
+
+    const page = renderReport({ ...snapshot, source: { kind: 'recording', path: name } }, diagnosis, {
+      width: 80,
+      paint: (_style, text) => text,
+      limits: { ...DEFAULT_LIMITS, stuckAfterMs: 0 },
+      all: false,
+      verbose: true,
+    });
+    assertGolden(`${FOLDER}/${name}/report.txt`, `${page}\n${renderSocketsTable(rows())}`);
+  });
+}
