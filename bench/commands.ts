@@ -40,8 +40,10 @@ function inEachNamespace(command: string[], world: World): string[] {
   return ['bash', '-c', loop, 'bash', world.namespaces.join(' '), ...command];
 }
 
-/** Our report says in every finding "17 of 20 connections wait to be closed". */
+/** Our report says "17 of 20 connections wait to be closed" in every finding, and sums up those it does not show. */
 export function foundByUs(report: string): number {
-  const counts = [...report.matchAll(/^ +([\d,]+)(?: of [\d,]+)? connections? waits? to be closed/gm)];
-  return counts.reduce((sum, [, count = '']) => sum + Number(count.replaceAll(',', '')), 0);
+  const shown = report.matchAll(/^ +([\d,]+)(?: of [\d,]+)? connections? waits? to be closed/gm);
+  const summedUp = report.matchAll(/^and [\d,]+ more findings? with ([\d,]+) sockets?/gm);
+  const counts = [...shown, ...summedUp].map(([, count = '']) => Number(count.replaceAll(',', '')));
+  return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -15,10 +15,12 @@ export function nextSteps(cause: Cause, subject: Case): NextStep[] {
         : threadsOf(process);
     case 'accept-backlog': {
       const at = listener ? formatEndpoint(listener.local) : 'the port';
+      // With forked workers it is they who accept, and not the process that made the listener.
+      const [worker] = subject.coHolders;
       return [
         ...resume(process),
-        { why: `find out why ${name(process)} does not call accept() on ${at}` },
-        ...threadsOf(process),
+        { why: `find out why ${name(worker?.process ?? process)} does not call accept() on ${at}` },
+        ...threadsOf(worker?.process ?? process),
       ];
     }
     case 'closed-but-held':

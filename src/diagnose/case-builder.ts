@@ -70,6 +70,17 @@ export class CaseBuilder {
     if (process) group.process = { pid: process.pid, name: process.name };
   }
 
+  /** Of a backlog, the other processes that hold the listener: with forked workers, those that should accept. */
+  #otherHolders(): Case['coHolders'] {
+    const { kind, process, listener } = this.#who;
+    if (kind === 'backlog') {
+      return this.#context.holders.others(listener?.inode, process).map((other) => ({ process: other, sockets: 0 }));
+    }
+    return [...this.#coHolders]
+      .map(([other, sockets]) => ({ process: other, sockets }))
+      .sort((a, b) => b.sockets - a.sockets);
+  }
+
   build(connections: number | undefined): Case {
     const sockets = oldestFirst(this.#sockets);
     const uid = sockets[0]?.uid;
@@ -84,9 +95,7 @@ export class CaseBuilder {
       maybeStuck: this.#maybeStuck,
       closedFds: 0,
       ...(connections !== undefined && this.#who.kind === 'held' && { connections }),
-      coHolders: [...this.#coHolders]
-        .map(([process, count]) => ({ process, sockets: count }))
-        .sort((a, b) => b.sockets - a.sockets),
+      coHolders: this.#otherHolders(),
       direction: directionOf(this.#inbound, sockets.length),
       peers: [...this.#peers.values()].flatMap((ports) => [...ports.values()]).sort((a, b) => b.sockets - a.sockets),
     };

@@ -46,8 +46,8 @@ class Builders {
     }
     if (socket.inode === undefined && listener) {
       return remembered(this.#backlog, listener, () => {
-        const owner = context.holders.primary(listener.inode, listener);
-        return new CaseBuilder(context, { kind: 'backlog', listener, ...(owner && { process: owner }) });
+        const process = context.holders.primary(listener.inode, listener);
+        return new CaseBuilder(context, { kind: 'backlog', listener, ...(process && { process }) });
       });
     }
     const key = `${socket.netns} ${socket.uid} ${listener?.local.port ?? ''}`;

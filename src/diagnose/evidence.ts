@@ -42,11 +42,14 @@ function range(values: number[]): string {
 const min = (values: number[]): number => values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
 const max = (values: number[]): number => values.reduce((a, b) => Math.max(a, b), 0);
 
-export function holderEvidence({ coHolders, process }: Case): Evidence[] {
+export function holderEvidence({ kind, coHolders, process }: Case): Evidence[] {
   const [first] = coHolders;
   if (!first || !process) return [];
   const others = coHolders.slice(0, 3).map((it) => `${it.process.name} ${it.process.pid}`);
   const more = coHolders.length > 3 ? ` and ${coHolders.length - 3} more` : '';
+  if (kind === 'backlog') {
+    return [{ fact: `the listener is also open in ${others.join(', ')}${more}`, says: 'each of them could accept' }];
+  }
   return [
     {
       fact: `also open in ${others.join(', ')}${more} (${plural(first.sockets, 'socket')})`,

@@ -59,7 +59,7 @@ export type Case = {
   closedFds: number;
   /** All connections of the process, in whatever state; absent when they were not counted. */
   connections?: number;
-  /** Other processes that hold some of the same sockets. */
+  /** Other processes that hold some of the same sockets; of a backlog, those that hold the listener too. */
   coHolders: { process: Process; sockets: number }[];
   direction: Direction;
   peers: PeerGroup[];

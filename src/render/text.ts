@@ -20,7 +20,7 @@ export const cut = (text: string, width: number): string =>
 export function wrap(text: string, width: number, indent: number, hanging = indent): string[] {
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(' ')) {
+  for (const word of text.split(NOT_BEFORE_A_UNIT)) {
     const margin = lines.length === 0 ? indent : hanging;
     if (line !== '' && margin + line.length + 1 + word.length > width) {
       lines.push(' '.repeat(margin) + line);
@@ -32,6 +32,9 @@ export function wrap(text: string, width: number, indent: number, hanging = inde
   if (line !== '') lines.push(' '.repeat(lines.length === 0 ? indent : hanging) + line);
   return lines;
 }
+
+/** A number stays with its unit: `50 %` and `36 s` are one word each. */
+const NOT_BEFORE_A_UNIT = /(?<![0-9]) |(?<=[0-9]) (?!(?:s|min|h|d)\b|%)/;
 
 /** Pads a left and a right part to the width; the right one goes to a line of its own when both do not fit. */
 export function spread(left: string, right: string, width: number): { gap: string; fits: boolean } {

@@ -51,19 +51,26 @@ test('when every socket is in a table there are none, without a search', () => {
 
 test('sockets of other protocols do not count', () => {
   const protocols = new Map(gone.map(({ inode }, i) => [inode, i === 0 ? 'TCPv6' : i === 1 ? 'UDP' : 'UNIX-STREAM']));
-  assert.deepEqual(look(leak({ protocols })).snapshot.closedButHeld?.map(({ inode }) => inode), [7000]);
+  assert.deepEqual(
+    look(leak({ protocols })).snapshot.closedButHeld?.map(({ inode }) => inode),
+    [7000],
+  );
 });
 
 test('a socket that was connected since the tables were read does not count', () => {
   const { snapshot } = look(
     leak({
       before: (call, data) => {
-        if (call === 'socketProtocol 812 10') data.namespaces?.[0]?.sockets?.push(socket({ inode: 7003, state: 'ESTABLISHED' }));
+        if (call === 'socketProtocol 812 10')
+          data.namespaces?.[0]?.sockets?.push(socket({ inode: 7003, state: 'ESTABLISHED' }));
       },
     }),
   );
   assert.equal(snapshot.closedButHeld?.length, 11);
-  assert.equal(snapshot.closedButHeld?.some(({ inode }) => inode === 7003), false);
+  assert.equal(
+    snapshot.closedButHeld?.some(({ inode }) => inode === 7003),
+    false,
+  );
 });
 
 test('a descriptor that was closed meanwhile does not count', () => {
@@ -74,14 +81,20 @@ test('a descriptor that was closed meanwhile does not count', () => {
 test('a socket that its first holder closed meanwhile still counts for the second', () => {
   const data = leak({ refuse: { 'socketProtocol 700 10': 'ENOENT' } });
   Object.assign(data.processes?.[0] ?? {}, { sockets: holding(...gone), fdCount: 100 });
-  assert.equal(look(data).snapshot.closedButHeld?.some(({ pid, inode }) => pid === 812 && inode === 7000), true);
+  assert.equal(
+    look(data).snapshot.closedButHeld?.some(({ pid, inode }) => pid === 812 && inode === 7000),
+    true,
+  );
 });
 
 test('each descriptor counts, also several on one socket and in several processes', () => {
   const data = leak();
   data.processes?.push({ pid: 813, sockets: new Map([[7000, [5, 6]]]) });
   const { snapshot } = look(data);
-  assert.deepEqual(snapshot.closedButHeld?.filter(({ pid }) => pid === 813).map(({ fd }) => fd), [5, 6]);
+  assert.deepEqual(
+    snapshot.closedButHeld?.filter(({ pid }) => pid === 813).map(({ fd }) => fd),
+    [5, 6],
+  );
 });
 
 test('without the system call that names a protocol nobody can tell', () => {

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -18,7 +27,9 @@ const newFolder = (): string => join(ROOT, String(made++), 'rec');
 /** A recording with two times, a file and a refusal. */
 function recorded(): string {
   const folder = newFolder();
-  const machine = new RecordingMachine(new FakeMachine({ files: { '/etc/services': 'ssh 22/tcp' }, refuse: { 'read /etc/passwd': 'EACCES' } }));
+  const machine = new RecordingMachine(
+    new FakeMachine({ files: { '/etc/services': 'ssh 22/tcp' }, refuse: { 'read /etc/passwd': 'EACCES' } }),
+  );
   machine.now();
   machine.now();
   machine.read('/etc/services');
@@ -35,7 +46,10 @@ function changeMeta(folder: string, change: (meta: Record<string, unknown>) => v
 }
 
 const refusedWith = (code: ErrorCode, folder: string): void =>
-  assert.throws(() => openRecording(folder), (error) => error instanceof UnclosedError && error.code === code && error.remedy !== '');
+  assert.throws(
+    () => openRecording(folder),
+    (error) => error instanceof UnclosedError && error.code === code && error.remedy !== '',
+  );
 
 test('what was written is read back, further answers and refusals included', () => {
   const machine = openRecording(recorded());
@@ -63,7 +77,10 @@ test('more than nine answers to one question come back in their order', () => {
   const folder = newFolder();
   writeRecording(tape, folder, false);
   const machine = openRecording(folder);
-  assert.deepEqual(Array.from({ length: 25 }, () => machine.now()), Array.from({ length: 25 }, (_, i) => i));
+  assert.deepEqual(
+    Array.from({ length: 25 }, () => machine.now()),
+    Array.from({ length: 25 }, (_, i) => i),
+  );
 });
 
 test('a folder without meta.json is no recording', () => {
@@ -75,12 +92,15 @@ test('a folder without meta.json is no recording', () => {
 
 for (const [what, change] of [
   ['of another format', (meta) => Object.assign(meta, { format: 'unclosed.recording/2' })],
-  ['without a list of files', (meta) => delete meta['files']],
+  ['without a list of files', (meta) => delete meta.files],
   ['whose sizes are no numbers', (meta) => Object.assign(meta, { files: { now: '13' } })],
   ['whose refusals are no text', (meta) => Object.assign(meta, { refused: { now: 13 } })],
   ['of a big-endian machine', (meta) => Object.assign(meta, { byteOrder: 'BE' })],
   ['that names a file outside of its folder', (meta) => Object.assign(meta, { files: { '../meta.json': 1 } })],
-  ['that names a file outside of its folder in the middle', (meta) => Object.assign(meta, { files: { 'a/../../x': 1 } })],
+  [
+    'that names a file outside of its folder in the middle',
+    (meta) => Object.assign(meta, { files: { 'a/../../x': 1 } }),
+  ],
   ['that names an absolute path', (meta) => Object.assign(meta, { files: { '/etc/passwd': 1 } })],
 ] as [string, (meta: Record<string, unknown>) => unknown][]) {
   test(`a recording ${what} is refused as foreign`, () => {
@@ -125,6 +145,9 @@ test('a folder for a recording must be empty or not exist', () => {
   mkdirSync(folder, { recursive: true });
   requireEmpty(folder);
   writeFileSync(join(folder, 'notes.txt'), 'mine');
-  assert.throws(() => requireEmpty(folder), (error) => error instanceof UnclosedError && error.code === 'RECORDING_EXISTS');
+  assert.throws(
+    () => requireEmpty(folder),
+    (error) => error instanceof UnclosedError && error.code === 'RECORDING_EXISTS',
+  );
   assert.deepEqual(readdirSync(folder), ['notes.txt']);
 });

@@ -8,7 +8,16 @@ import { Tape } from '../../src/kernel/tape.ts';
 import type { TcpSocket } from '../../src/model/socket.ts';
 import { type FakeData, FakeMachine } from '../helpers/fake-machine.ts';
 import { endpoint, holding, listener, socket, times } from '../helpers/model.ts';
-import { attribute, done, INET_DIAG_MD5SIG, inetDiagMessage, ipv4, ipv6, message, procNetTcp } from '../helpers/netlink.ts';
+import {
+  attribute,
+  done,
+  INET_DIAG_MD5SIG,
+  inetDiagMessage,
+  ipv4,
+  ipv6,
+  message,
+  procNetTcp,
+} from '../helpers/netlink.ts';
 
 // Recognisable ones: none of them occurs by chance in what is left.
 const V4_PEER = '203.0.113.77';
@@ -21,8 +30,21 @@ const SECRETS = ['alice', 'bobby', 'zebrahost', 'tok3n', 'secret-project'];
 
 const loopback = socket({ inode: 1900, local: endpoint('127.0.0.1:8000'), peer: endpoint('127.0.0.1:5000') });
 const SOCKETS: TcpSocket[] = [
-  ...times(12, (i) => socket({ inode: 1000 + i, uid: UID, local: endpoint(`${V4_LOCAL}:8000`), peer: endpoint(`${V4_PEER}:${40_000 + i}`) })),
-  socket({ inode: 1100, uid: UID, family: 6, local: endpoint(`[${V6_LOCAL}]:8000`), peer: endpoint(`[${V6_PEER}]:41000`) }),
+  ...times(12, (i) =>
+    socket({
+      inode: 1000 + i,
+      uid: UID,
+      local: endpoint(`${V4_LOCAL}:8000`),
+      peer: endpoint(`${V4_PEER}:${40_000 + i}`),
+    }),
+  ),
+  socket({
+    inode: 1100,
+    uid: UID,
+    family: 6,
+    local: endpoint(`[${V6_LOCAL}]:8000`),
+    peer: endpoint(`[${V6_PEER}]:41000`),
+  }),
   socket({ inode: 1101, uid: UID, family: 6, local: endpoint(`${V4_LOCAL}:8000`), peer: endpoint(`${V4_PEER}:41001`) }),
   loopback,
 ];
@@ -44,7 +66,8 @@ const dataWith = (fields: Partial<FakeData> = {}): FakeData => ({
   files: {
     '/etc/passwd': `root:x:0:0:root:/root:/bin/sh\nalice:x:${UID}:${UID}:Alice:/home/alice:/bin/sh\nbobby:x:${OTHER_UID}:1::/:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n`,
     '/etc/services': 'postgresql 5432/tcp\n',
-    '/proc/self/mountinfo': '21 27 0:20 / /proc rw - proc proc rw\n30 27 0:30 / /home/alice/secret-project rw - ext4 /dev/alice rw\n',
+    '/proc/self/mountinfo':
+      '21 27 0:20 / /proc rw - proc proc rw\n30 27 0:30 / /home/alice/secret-project rw - ext4 /dev/alice rw\n',
     '/proc/812/maps': '7f00-7f01 r-xp 00000000 08:01 12 /home/alice/secret-project/lib/libpython3.11.so.1.0\n',
   },
   ...fields,
@@ -70,10 +93,12 @@ function tapeOf(data: FakeData): Tape {
 
 const contentOf = (tape: Tape): Buffer =>
   Buffer.concat(
-    tape.entries().flatMap(([question, answers]) => [
-      Buffer.from(`\n${question}\n`),
-      ...answers.map((it) => ('bytes' in it ? Buffer.from(it.bytes) : Buffer.from(it.refused))),
-    ]),
+    tape
+      .entries()
+      .flatMap(([question, answers]) => [
+        Buffer.from(`\n${question}\n`),
+        ...answers.map((it) => ('bytes' in it ? Buffer.from(it.bytes) : Buffer.from(it.refused))),
+      ]),
   );
 
 /** An address as text, as netlink has it, and as /proc/net/tcp prints it. */
@@ -86,7 +111,8 @@ function formsOf(address: string): Buffer[] {
 function assertNothingLeft(tape: Tape): void {
   const content = contentOf(tape);
   for (const address of [V4_PEER, V4_LOCAL, V6_PEER, V6_LOCAL]) {
-    for (const form of formsOf(address)) assert.equal(content.includes(form), false, `${address} as ${form.toString('latin1')}`);
+    for (const form of formsOf(address))
+      assert.equal(content.includes(form), false, `${address} as ${form.toString('latin1')}`);
   }
   for (const secret of SECRETS) assert.equal(content.includes(secret), false, `${secret} is left`);
   for (const uid of [UID, OTHER_UID]) {
@@ -115,7 +141,9 @@ test('no address or user is left in text tables', () => {
 
 test('the group of a user, which mostly has the same number, is not left either', () => {
   const tape = new Tape();
-  tape.add('files/proc/812/status', { bytes: Buffer.from(`Uid:\t${UID}\t${UID}\t${UID}\t${UID}\nGid:\t${UID}\t${UID}\t${UID}\t${UID}\n`) });
+  tape.add('files/proc/812/status', {
+    bytes: Buffer.from(`Uid:\t${UID}\t${UID}\t${UID}\t${UID}\nGid:\t${UID}\t${UID}\t${UID}\t${UID}\n`),
+  });
   assertNothingLeft(scrubTape(tape));
 });
 
@@ -182,13 +210,22 @@ test('nobody stays nobody', () => {
 
 test('the same address gets the same stand-in, in IPv4, mapped, over netlink and in text', () => {
   const tape = tapeOf(dataWith());
-  const text = (family: 4 | 6) => ({ bytes: Buffer.from(procNetTcp(SOCKETS.filter((it) => it.family === family), family)) });
+  const text = (family: 4 | 6) => ({
+    bytes: Buffer.from(
+      procNetTcp(
+        SOCKETS.filter((it) => it.family === family),
+        family,
+      ),
+    ),
+  });
   tape.add('files/proc/812/net/tcp', text(4));
   tape.add('files/proc/812/net/tcp6', text(6));
   const scrubbed = scrubTape(tape);
   const machine = new ReplayingMachine(scrubbed, '/rec');
   const { sockets } = captureFrom(machine, OPTIONS);
-  const peers = new Set(sockets.filter(({ inode = 0 }) => inode < 1100 || inode === 1101).map(({ peer }) => peer.address));
+  const peers = new Set(
+    sockets.filter(({ inode = 0 }) => inode < 1100 || inode === 1101).map(({ peer }) => peer.address),
+  );
   assert.equal(peers.size, 1);
   const [peer = ''] = peers;
   for (const file of ['tcp', 'tcp6']) {
@@ -207,7 +244,10 @@ test('loopback, wildcard and root stay', () => {
   const { sockets, listeners } = captureFrom(new ReplayingMachine(scrubTape(tapeOf(dataWith())), '/rec'), OPTIONS);
   assert.deepEqual(sockets.find(({ inode }) => inode === 1900)?.peer, loopback.peer);
   assert.equal(listeners[0]?.local.address, '0.0.0.0');
-  const rooted = tapeOf({ processes: [{ pid: 1, uid: 0, sockets: holding(socket()) }], namespaces: [{ sockets: [socket({ uid: 0 })] }] });
+  const rooted = tapeOf({
+    processes: [{ pid: 1, uid: 0, sockets: holding(socket()) }],
+    namespaces: [{ sockets: [socket({ uid: 0 })] }],
+  });
   const [only] = captureFrom(new ReplayingMachine(scrubTape(rooted), '/rec')).processes.values();
   assert.equal(only?.uid, 0);
 });

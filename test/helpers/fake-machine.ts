@@ -202,9 +202,14 @@ export class FakeMachine implements Machine {
     const [, , who = '', file = ''] = path.split('/');
     const net = /^\/proc\/[^/]+\/net\/tcp(6?)$/.exec(path);
     if (net) {
-      const { sockets, listeners } = this.#netns(who === 'self' ? HOST_NETNS : (this.#process(Number(who)).netns ?? HOST_NETNS));
+      const { sockets, listeners } = this.#netns(
+        who === 'self' ? HOST_NETNS : (this.#process(Number(who)).netns ?? HOST_NETNS),
+      );
       const family = net[1] === '6' ? 6 : 4;
-      return procNetTcp([...listeners, ...sockets].filter((it) => it.family === family), family);
+      return procNetTcp(
+        [...listeners, ...sockets].filter((it) => it.family === family),
+        family,
+      );
     }
     const made = /^[0-9]+$/.test(who) ? fileOf(this.#process(Number(who)), file) : undefined;
     if (made === undefined) throw new SystemError('ENOENT', path);

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 /** Compares with a file below the repository's root. UPDATE_GOLDEN=1 writes it instead: read the difference then. */
 export function assertGolden(path: string, text: string): void {
   const file = fileURLToPath(new URL(`../../${path}`, import.meta.url));
-  if (process.env['UPDATE_GOLDEN']) {
+  if (process.env.UPDATE_GOLDEN) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   }

@@ -68,7 +68,8 @@ export const process = (fields: Partial<Process> = {}): Process => ({
   ...fields,
 });
 
-export const times = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
+export const times = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => make(i));
 
 /** `count` sockets of consecutive inodes and peers' ports. */
 export const sockets = (count: number, fields: Partial<TcpSocket> = {}, firstInode = 1000): TcpSocket[] =>

@@ -124,10 +124,13 @@ const replies: fc.Arbitrary<Replies> = fc.record({
   sockstat: reply(fc.record({ v4: fc.string(), v6: fc.string() }, PLAIN)),
   dump: reply(fc.array(fc.uint8Array({ maxLength: 64 }), { minLength: 2, maxLength: 4 })),
   fdTable: reply(
-    fc.record({
-      count: fc.nat(),
-      sockets: fc.array(fc.tuple(id, fc.array(fc.nat(), { minLength: 1, maxLength: 3 }))).map((it) => new Map(it)),
-    }, PLAIN),
+    fc.record(
+      {
+        count: fc.nat(),
+        sockets: fc.array(fc.tuple(id, fc.array(fc.nat(), { minLength: 1, maxLength: 3 }))).map((it) => new Map(it)),
+      },
+      PLAIN,
+    ),
   ),
   socketProtocol: reply(fc.constantFrom('TCP', 'TCPv6', 'UNIX-STREAM')),
   cgroupPids: reply(fc.array(id)),
@@ -139,14 +142,24 @@ const replies: fc.Arbitrary<Replies> = fc.record({
 
 test('a recorded machine answers like the machine itself, and a replayed one like both, refusals included', () => {
   fc.assert(
-    fc.property(fc.array(replies, { minLength: 1, maxLength: 3 }), fc.integer({ min: 1, max: 2 }), (rounds, datagrams) => {
-      const recorder = new RecordingMachine(machineOf(rounds));
-      const first = rounds.map(() => interview(recorder, datagrams));
-      const plain = machineOf(rounds);
-      const replayed = new ReplayingMachine(recorder.tape, '/rec');
-      assert.deepEqual(first, rounds.map(() => interview(plain, datagrams)));
-      assert.deepEqual(rounds.map(() => interview(replayed, datagrams)), first);
-    }),
+    fc.property(
+      fc.array(replies, { minLength: 1, maxLength: 3 }),
+      fc.integer({ min: 1, max: 2 }),
+      (rounds, datagrams) => {
+        const recorder = new RecordingMachine(machineOf(rounds));
+        const first = rounds.map(() => interview(recorder, datagrams));
+        const plain = machineOf(rounds);
+        const replayed = new ReplayingMachine(recorder.tape, '/rec');
+        assert.deepEqual(
+          first,
+          rounds.map(() => interview(plain, datagrams)),
+        );
+        assert.deepEqual(
+          rounds.map(() => interview(replayed, datagrams)),
+          first,
+        );
+      },
+    ),
   );
 });
 
@@ -156,7 +169,11 @@ test('a replayed machine says from which folder it came', () => {
 });
 
 test('questions about different things do not answer for each other', () => {
-  const machine = { ...machineOf([]), link: (path: string) => path, fdTable: (pid: number) => ({ count: pid, sockets: new Map() }) };
+  const machine = {
+    ...machineOf([]),
+    link: (path: string) => path,
+    fdTable: (pid: number) => ({ count: pid, sockets: new Map() }),
+  };
   const recorder = new RecordingMachine(machine);
   for (const pid of [1, 2]) {
     recorder.link(`/proc/${pid}/exe`);

@@ -14,13 +14,19 @@ function tapeOf(...answers: Answer[]): Tape {
 
 test('answers come in the order in which they were given, and the last one again after that', () => {
   const tape = tapeOf(text('a'), text('b'));
-  assert.deepEqual([1, 2, 3, 4].map(() => Buffer.from(tape.next('q')).toString()), ['a', 'b', 'b', 'b']);
+  assert.deepEqual(
+    [1, 2, 3, 4].map(() => Buffer.from(tape.next('q')).toString()),
+    ['a', 'b', 'b', 'b'],
+  );
 });
 
 test('a refusal is thrown with its errno, in its turn', () => {
   const tape = tapeOf(text('a'), { refused: 'EACCES' }, text('c'));
   tape.next('q');
-  assert.throws(() => tape.next('q'), (error) => error instanceof SystemError && error.code === 'EACCES');
+  assert.throws(
+    () => tape.next('q'),
+    (error) => error instanceof SystemError && error.code === 'EACCES',
+  );
   assert.equal(Buffer.from(tape.next('q')).toString(), 'c');
 });
 

@@ -32,7 +32,10 @@ test('four bytes are an IPv4 address', () => {
 const sixteen = fc
   .array(fc.oneof(fc.constant(0), fc.nat(0xffff)), { minLength: 8, maxLength: 8 })
   .map((groups) => Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff])));
-const isMapped = (it: Uint8Array): boolean => Buffer.from(it).toString('hex').startsWith(`${'0'.repeat(20)}ffff`);
+const isMapped = (it: Uint8Array): boolean =>
+  Buffer.from(it)
+    .toString('hex')
+    .startsWith(`${'0'.repeat(20)}ffff`);
 
 test("every other IPv6 address agrees with the normal form of Node's own URL", () => {
   fc.assert(

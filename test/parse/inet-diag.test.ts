@@ -97,17 +97,23 @@ const CLOSE_WAIT_V6 = bytes(`
 
 test('an IPv6 socket that speaks IPv4 keeps its family, and shows its addresses as IPv4', () => {
   const { family, local, recvQueue, inode } = decode(CLOSE_WAIT_MAPPED) as TcpSocket;
-  assert.deepEqual({ family, local, recvQueue, inode }, {
-    family: 6,
-    local: endpoint('127.0.0.1:48859'),
-    recvQueue: 263,
-    inode: 3609142,
-  });
+  assert.deepEqual(
+    { family, local, recvQueue, inode },
+    {
+      family: 6,
+      local: endpoint('127.0.0.1:48859'),
+      recvQueue: 263,
+      inode: 3609142,
+    },
+  );
 });
 
 test('IPv6 addresses are shortened', () => {
   const { family, local, peer } = decode(CLOSE_WAIT_V6) as TcpSocket;
-  assert.deepEqual({ family, local, peer }, { family: 6, local: endpoint('[::1]:43997'), peer: endpoint('[::1]:54690') });
+  assert.deepEqual(
+    { family, local, peer },
+    { family: 6, local: endpoint('[::1]:43997'), peer: endpoint('[::1]:54690') },
+  );
 });
 
 // CASE never-accepted, its listener
@@ -210,7 +216,8 @@ test('a family that is neither IPv4 nor IPv6 is a ParseError', () => {
 });
 
 test('every truncation of a message is a ParseError', () => {
-  for (const whole of [CLOSE_WAIT_MAPPED, CLOSE_WAIT_V6, NEVER_ACCEPTED, KEEPALIVE]) everyTruncationFails(whole, decode);
+  for (const whole of [CLOSE_WAIT_MAPPED, CLOSE_WAIT_V6, NEVER_ACCEPTED, KEEPALIVE])
+    everyTruncationFails(whole, decode);
 });
 
 test('every truncation of a message within its attributes is a ParseError, but between two of them', () => {
@@ -265,22 +272,30 @@ test('whatever a socket is, its message says the same', () => {
   const address = fc.oneof(fc.ipV4(), fc.constantFrom('2001:db8::1', 'fe80::1:2', '::1', '::'));
   const number = fc.nat(0xffffffff);
   fc.assert(
-    fc.property(address, fc.nat(65535), number, number, fc.bigInt(0n, 2n ** 64n - 1n), number, (ip, port, queue, inode, cookie, ms) => {
-      const it = socket({
-        netns: NETNS,
-        family: ip.includes(':') ? 6 : 4,
-        local: { address: ip, port },
-        peer: { address: ip, port: 65535 - port },
-        recvQueue: queue,
-        sendQueue: queue,
-        inode: inode + 1 > 0xffffffff ? 1 : inode + 1,
-        cookie,
-        ...(cookie !== 0n && { cgroupId: cookie }),
-        lastAckReceivedMs: ms,
-      });
-      const [found] = decodeDatagram(message(20, inetDiagMessage(it)));
-      assert.deepEqual(found, it);
-    }),
+    fc.property(
+      address,
+      fc.nat(65535),
+      number,
+      number,
+      fc.bigInt(0n, 2n ** 64n - 1n),
+      number,
+      (ip, port, queue, inode, cookie, ms) => {
+        const it = socket({
+          netns: NETNS,
+          family: ip.includes(':') ? 6 : 4,
+          local: { address: ip, port },
+          peer: { address: ip, port: 65535 - port },
+          recvQueue: queue,
+          sendQueue: queue,
+          inode: inode + 1 > 0xffffffff ? 1 : inode + 1,
+          cookie,
+          ...(cookie !== 0n && { cgroupId: cookie }),
+          lastAckReceivedMs: ms,
+        });
+        const [found] = decodeDatagram(message(20, inetDiagMessage(it)));
+        assert.deepEqual(found, it);
+      },
+    ),
   );
 });
 

@@ -9,7 +9,8 @@ import { attribute, done, int32, message, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERR
 
 type Part = [type: number, text: string];
 
-const text = (data: Uint8Array, start: number, end: number): string => Buffer.from(data.subarray(start, end)).toString();
+const text = (data: Uint8Array, start: number, end: number): string =>
+  Buffer.from(data.subarray(start, end)).toString();
 const payload = (it: string): Buffer => Buffer.from(it);
 
 function walk(datagram: Uint8Array, length = datagram.length) {
@@ -22,7 +23,9 @@ function walk(datagram: Uint8Array, length = datagram.length) {
 
 function attributesOf(data: Uint8Array, start = 0, end = data.length): Part[] {
   const seen: Part[] = [];
-  walkAttributes(new StructReader('nlattr', data), start, end, (type, from, to) => seen.push([type, text(data, from, to)]));
+  walkAttributes(new StructReader('nlattr', data), start, end, (type, from, to) =>
+    seen.push([type, text(data, from, to)]),
+  );
   return seen;
 }
 
@@ -51,7 +54,11 @@ const REAL_DONE = bytes(`
 `);
 
 test('several messages of one datagram are visited in order, each with its own end', () => {
-  const datagram = Buffer.concat([message(20, payload('one')), message(21, payload('three')), message(20, payload(''))]);
+  const datagram = Buffer.concat([
+    message(20, payload('one')),
+    message(21, payload('three')),
+    message(20, payload('')),
+  ]);
   assert.deepEqual(walk(datagram), {
     seen: [
       [20, 'one'],
@@ -118,7 +125,11 @@ test('every truncation of a datagram that does not end between two messages is a
 });
 
 test('attributes are visited with type, begin and end, padding left out', () => {
-  const attributes = Buffer.concat([attribute(8, payload('a')), attribute(15, payload('mark')), attribute(21, payload(''))]);
+  const attributes = Buffer.concat([
+    attribute(8, payload('a')),
+    attribute(15, payload('mark')),
+    attribute(21, payload('')),
+  ]);
   assert.deepEqual(attributesOf(attributes), [
     [8, 'a'],
     [15, 'mark'],

@@ -73,7 +73,10 @@ for (const [what, from, to] of [
 ] as const) {
   test(`a row ${what} becomes an error with path and line, and costs no other row`, () => {
     const { rows, errors } = parseProcNetTcp(TCP.replace(from, to), PATH);
-    assert.deepEqual(rows.map(({ state }) => state), ['LISTEN']);
+    assert.deepEqual(
+      rows.map(({ state }) => state),
+      ['LISTEN'],
+    );
     assert.equal(errors.length, 1);
     assert.match(errors[0]?.message ?? '', /^\/proc\/812\/net\/tcp:3: /);
   });
@@ -111,7 +114,9 @@ test('whatever the kernel prints of a socket is read back', () => {
 
 test('random text never throws', () => {
   const line = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...TCP.split(/[ :]/)));
-  fc.assert(fc.property(fc.array(line), fc.constantFrom(' ', '\n', ':', ''), (parts, glue) => {
-    parseProcNetTcp(parts.join(glue), PATH);
-  }));
+  fc.assert(
+    fc.property(fc.array(line), fc.constantFrom(' ', '\n', ':', ''), (parts, glue) => {
+      parseProcNetTcp(parts.join(glue), PATH);
+    }),
+  );
 });

@@ -16,7 +16,10 @@ test('lines behind the header are parsed, empty ones left out', () => {
 test('a bad line becomes an error with its path and line, and costs no other', () => {
   const { rows, errors } = parseRows('a\nbad\nb', '/f', 0, upper);
   assert.deepEqual(rows, ['A', 'B']);
-  assert.deepEqual(errors.map(({ message }) => message), ['/f:2: "bad" is bad']);
+  assert.deepEqual(
+    errors.map(({ message }) => message),
+    ['/f:2: "bad" is bad'],
+  );
 });
 
 test('a fault of ours is not taken for a bad line', () => {
