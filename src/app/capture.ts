@@ -54,6 +54,7 @@ export function captureFrom(machine: Machine, options: CaptureOptions = {}): Sna
 
     const found = search(machine, reader, processes, options);
     const { walk, unowned } = found;
+    requireReadable(walk, options.pids);
     if (walk && walk.denied.length > 0) reader.gaps.push(fdsDenied(walk.denied, unowned, privileges));
     else if (unowned > 0 && !options.pids) reader.gaps.push(holderUnknown(unowned));
     return assemble(machine, reader, processes, found, begun);
@@ -80,6 +81,17 @@ function requireProcesses(processes: ProcessEntry[], pids: number[] = []): void 
       'it may have ended, or live in another pid namespace',
     );
   }
+}
+
+/** Nothing found in a process that may not be read is no answer. */
+function requireReadable(walk: Walk | undefined, pids: number[] = []): void {
+  const [pid] = pids;
+  if (pid === undefined || !walk || !pids.every((it) => walk.denied.includes(it))) return;
+  throw new UnclosedError(
+    'FDS_DENIED',
+    `/proc/${pid}/fd: permission denied`,
+    'run as root, as the user of that process, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH',
+  );
 }
 
 type Found = {

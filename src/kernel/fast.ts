@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { SystemError } from '../model/errors.ts';
+import { isDenied, SystemError } from '../model/errors.ts';
 import type { DiagRequest } from '../parse/inet-diag.ts';
 import * as libc from './libc.ts';
 import type { DatagramSink, FdTable, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
@@ -23,11 +23,12 @@ export function describeProcess(pid: number): ProcessEntry | undefined {
     entry.uid = uid;
     if (fdsAreCounted()) entry.fdCount = size;
   } catch {
-    return undefined; // it ended since the directory was listed
+    return undefined; // it has ended since /proc was listed
   }
   try {
     entry.netns = libc.fileStatusOf(`/proc/${pid}/ns/net`).inode;
-  } catch {
+  } catch (error) {
+    if (!isDenied(error)) return undefined; // it is a zombie: it holds nothing
     // not ours to look at: the namespace stays unknown, which the capture reports
   }
   return entry;

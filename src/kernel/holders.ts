@@ -1,4 +1,4 @@
-import { SystemError } from '../model/errors.ts';
+import { isDenied, SystemError } from '../model/errors.ts';
 import type { FdTable, Machine, ProcessEntry } from './machine.ts';
 
 export type Wanted = {
@@ -66,7 +66,7 @@ function lookAt(machine: Machine, pid: number, wanted: Map<number, boolean>, wal
     table = machine.fdTable(pid);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    if (error.code === 'EACCES' || error.code === 'EPERM') walk.denied.push(pid);
+    if (isDenied(error)) walk.denied.push(pid);
     return; // else it ended meanwhile
   }
   walk.lookedAt++;

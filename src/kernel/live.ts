@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { hostname, release } from 'node:os';
-import { SystemError } from '../model/errors.ts';
+import { isDenied, SystemError } from '../model/errors.ts';
 import type { Container } from '../model/process.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import { readContainerNames } from './container-names.ts';
@@ -111,7 +111,8 @@ function describeProcess(pid: number): ProcessEntry | undefined {
   }
   try {
     entry.netns = statSync(`/proc/${pid}/ns/net`).ino;
-  } catch {
+  } catch (error) {
+    if (!isDenied(error)) return undefined; // it is a zombie: it holds nothing
     // not ours to look at: the namespace stays unknown, which the capture reports
   }
   return entry;

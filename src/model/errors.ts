@@ -44,6 +44,10 @@ export class ParseError extends Error {
   }
 }
 
+/** Whether the kernel refused for want of rights, and not because something is gone. Takes errors of Node too. */
+export const isDenied = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+
 /** A system call that failed. `code` is the errno's name, such as EACCES. */
 export class SystemError extends Error {
   readonly code: string;

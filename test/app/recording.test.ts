@@ -83,6 +83,17 @@ test('more than nine answers to one question come back in their order', () => {
   );
 });
 
+test('a refusal before an answer to the same question stays before it', () => {
+  const tape = new Tape();
+  tape.add('now', { refused: 'EAGAIN' });
+  tape.add('now', { bytes: Buffer.from('7') });
+  const folder = newFolder();
+  writeRecording(tape, folder, false);
+  const machine = openRecording(folder);
+  assert.throws(() => machine.now(), { code: 'EAGAIN' });
+  assert.equal(machine.now(), 7);
+});
+
 test('a folder without meta.json is no recording', () => {
   refusedWith('RECORDING_MISSING', join(ROOT, 'nowhere'));
   const folder = recorded();

@@ -112,7 +112,7 @@ function assertNothingLeft(tape: Tape): void {
   const content = contentOf(tape);
   for (const address of [V4_PEER, V4_LOCAL, V6_PEER, V6_LOCAL]) {
     for (const form of formsOf(address))
-      assert.equal(content.includes(form), false, `${address} as ${form.toString('latin1')}`);
+      assert.equal(content.includes(form), false, `${address} as ${form.toString('hex')}`);
   }
   for (const secret of SECRETS) assert.equal(content.includes(secret), false, `${secret} is left`);
   for (const uid of [UID, OTHER_UID]) {

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-type Entry = { resolved?: string; dependencies?: Record<string, string>; optionalDependencies?: Record<string, string> };
+type Entry = {
+  resolved?: string;
+  dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+};
 
 const LOCK = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8'));
 const PACKAGES: Record<string, Entry> = LOCK.packages;

@@ -68,12 +68,18 @@ test('the package holds what it needs, and nothing of the checkout', () => {
 });
 
 test('the library does not hold the command line a second time', () => {
-  assert.deepEqual(packed.filter((name) => /^dist\/(faces|render)\//.test(name)), []);
+  assert.deepEqual(
+    packed.filter((name) => /^dist\/(faces|render)\//.test(name)),
+    [],
+  );
 });
 
 installed('no Node.js comes with the package', () => {
   const modules = readdirSync(join(project, 'node_modules'));
-  assert.deepEqual(modules.filter((name) => name.startsWith('node-linux')), []);
+  assert.deepEqual(
+    modules.filter((name) => name.startsWith('node-linux')),
+    [],
+  );
   assert.deepEqual(modules.filter((name) => !name.startsWith('.')).sort(), ['@koromix', 'koffi', 'unclosed']);
 });
 

@@ -152,6 +152,13 @@ test('whatever names there are, the document is JSON with them, and holds no con
   );
 });
 
+test('every control character is escaped, each so that it can be read back', () => {
+  const name = times(0xa0, (code) => String.fromCharCode(code)).join('');
+  const text = renderJson(snapshot({ host: { name, kernel: '6' } }), diagnose(snapshot()));
+  assert.doesNotMatch(text, /[^\n\P{Cc}]/u);
+  assert.equal(JSON.parse(text).host.name, name);
+});
+
 test('times are written as Date writes them', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) }), (takenAt) => {

@@ -28,7 +28,8 @@ const FULL = listener({ local: endpoint('[::]:9000'), family: 6, queue: 129, ino
 const QUEUE = listener({ local: endpoint('0.0.0.0:9000'), queue: 129, inode: 902 });
 const UNOWNED = socket({ inode: 5000, local: endpoint('10.0.0.1:40001'), peer: endpoint('10.0.0.7:5432') });
 const TEXT_ONLY = socket({ inode: 6000, local: endpoint('[2001:db8::1]:40002'), peer: endpoint('[2001:db8::2]:443') });
-for (const field of ['lastAckReceivedMs', 'lastDataReceivedMs', 'lastDataSentMs', 'uid'] as const) delete TEXT_ONLY[field];
+for (const field of ['lastAckReceivedMs', 'lastDataReceivedMs', 'lastDataSentMs', 'uid'] as const)
+  delete TEXT_ONLY[field];
 
 /** Every kind of finding at once, and every optional field in one of them. */
 const EVERYTHING = snapshot({
