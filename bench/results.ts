@@ -5,7 +5,7 @@ import type { World } from './case.ts';
 import type { Run } from './measure.ts';
 
 /** All rounds of one command in one scenario. */
-export type Measured = { name: string; command: string[]; runs: Run[] };
+type Measured = { name: string; command: string[]; runs: Run[] };
 export type ScenarioResult = {
   label: string;
   make: string[];
@@ -80,7 +80,7 @@ function medianSeconds(measured: Measured | undefined): number | undefined {
   return seconds.length > 0 ? medianOf(seconds) : undefined;
 }
 
-export function medianOf(numbers: number[]): number {
+function medianOf(numbers: number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const [low = Number.NaN, high = low] = sorted.slice(sorted.length % 2 === 1 ? middle : middle - 1, middle + 1);

@@ -2,8 +2,9 @@
  * unclosed as a library: `diagnose(await capture())`.
  * @packageDocumentation
  */
-export type { CaptureOptions } from './app/capture.ts';
+
 export { capture, type Where } from './app/look.ts';
+export type { CaptureOptions } from './app/search.ts';
 export { ageOf } from './diagnose/ages.ts';
 export { diagnose } from './diagnose/diagnose.ts';
 export { ParseError, SystemError, UnclosedError } from './model/errors.ts';

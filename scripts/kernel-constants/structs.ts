@@ -20,7 +20,7 @@ export function compareStructs(structs: Record<string, string>): Row[] {
       ours: hex(bytes),
       theirs: structs[name] ?? 'not measured',
     })),
-    ...decodedFields(structs['inet_diag_msg'] ?? ''),
+    ...decodedFields(structs.inet_diag_msg ?? ''),
   ];
 }
 

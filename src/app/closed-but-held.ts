@@ -1,5 +1,5 @@
 import type { Walk } from '../kernel/holders.ts';
-import type { Machine } from '../kernel/machine.ts';
+import type { FdTable, Machine, ProcessEntry } from '../kernel/machine.ts';
 import { SystemError } from '../model/errors.ts';
 import type { ClosedButHeld } from '../model/snapshot.ts';
 import type { TcpSocket } from '../model/socket.ts';
@@ -22,50 +22,62 @@ export function findClosedButHeld(
   reader: NamespaceReader,
   walk: Walk,
   others: TcpSocket[],
-  unlisted: number | undefined,
+  processes: ProcessEntry[],
+  limits: { unlisted: number | undefined; everyProcess: boolean },
 ): ClosedSearch {
   const listed = inodesOf([...reader.sockets, ...others, ...reader.listeners]);
   let found: ClosedButHeld[];
   try {
-    found = tcpSocketsOutside(machine, walk, listed);
+    found = tcpSocketsOutside(machine, tablesOf(walk, reader, processes), listed);
     if (found.length > 0) {
       // Connections made since the tables were read are in them now.
       const listedNow = reader.readInodes();
+      if (!listedNow) return {};
       found = found.filter(({ inode }) => !listedNow.has(inode));
     }
   } catch (error) {
     if (error instanceof SystemError) return {}; // no FFI, or netlink gave up: nobody can tell
     throw error;
   }
-  const complete = walk.skipped === 0 && walk.denied.length === 0;
-  const atMost = complete ? found.length : unlisted;
+  const nothingUnseen = walk.skipped === 0 && walk.denied.length === 0 && reader.unlisted() !== undefined;
+  const atMost = limits.everyProcess && nothingUnseen ? found.length : limits.unlisted;
   return { found, ...(atMost !== undefined && { atMost: Math.max(atMost, found.length) }) };
 }
 
 const inodesOf = (sockets: { inode?: number }[]): Set<number> => new Set(sockets.flatMap(({ inode }) => inode ?? []));
 
-function tcpSocketsOutside(machine: Machine, walk: Walk, listed: Set<number>): ClosedButHeld[] {
+/** The tables of processes in namespaces that were read: what another one lists is not known. */
+function tablesOf(walk: Walk, { namespaces }: NamespaceReader, processes: ProcessEntry[]): [number, FdTable][] {
+  const read = new Set(namespaces.flatMap(({ id, source }) => (source === 'netlink' ? id : [])));
+  return processes.flatMap(({ pid, netns }): [number, FdTable][] => {
+    const table = netns !== undefined && read.has(netns) ? walk.tables.get(pid) : undefined;
+    return table ? [[pid, table]] : [];
+  });
+}
+
+function tcpSocketsOutside(machine: Machine, tables: [number, FdTable][], listed: Set<number>): ClosedButHeld[] {
   const isTcp = new Map<number, boolean>();
   const suspects: ClosedButHeld[] = [];
-  for (const [pid, { sockets }] of walk.tables) {
+  for (const [pid, { sockets }] of tables) {
     for (const inode of sockets.keys()) {
       if (listed.has(inode)) continue;
       const fds = sockets.get(inode) ?? [];
       const [fd] = fds;
       if (fd === undefined) continue;
       const known = isTcp.get(inode) ?? isTcpSocket(machine, pid, fd);
-      isTcp.set(inode, known);
+      if (known !== undefined) isTcp.set(inode, known);
       if (known) suspects.push(...fds.map((number) => ({ pid, fd: number, inode })));
     }
   }
   return suspects;
 }
 
-function isTcpSocket(machine: Machine, pid: number, fd: number): boolean {
+/** Undefined when the descriptor was closed meanwhile: another process may still hold the socket. */
+function isTcpSocket(machine: Machine, pid: number, fd: number): boolean | undefined {
   try {
     return /^TCP(v6)?$/.test(machine.socketProtocol(pid, fd));
   } catch (error) {
     if (!(error instanceof SystemError) || error.code === 'ENOSYS') throw error;
-    return false; // closed meanwhile
+    return undefined;
   }
 }

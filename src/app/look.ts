@@ -4,11 +4,12 @@ import type { Machine } from '../kernel/machine.ts';
 import { RecordingMachine } from '../kernel/recorder.ts';
 import { DEFAULT_LIMITS, type Diagnosis, type Limits, type SocketRow } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { type CaptureOptions, captureFrom } from './capture.ts';
+import { captureFrom } from './capture.ts';
 import { applyFilter, type Filter } from './filter.ts';
 import { liveMachine, type SourceChoice } from './machine.ts';
 import { openRecording, requireEmpty, writeRecording } from './recording.ts';
 import { scrubTape } from './scrub.ts';
+import type { CaptureOptions } from './search.ts';
 
 /** Where to look: this machine, or a recording of one. */
 export type Where = { from?: string; source?: SourceChoice };

@@ -1,6 +1,6 @@
 import type { Machine, NetNsEntry, NetnsTables } from '../kernel/machine.ts';
 import { dumpTable, readTextTable, type Table } from '../kernel/tables.ts';
-import { SystemError } from '../model/errors.ts';
+import { isGone, SystemError } from '../model/errors.ts';
 import type { Gap, NetNs } from '../model/snapshot.ts';
 import { type Listener, TCP_STATE, type TcpSocket, type TcpState } from '../model/socket.ts';
 import { stateMask } from '../parse/inet-diag.ts';
@@ -13,9 +13,10 @@ const ALL = Object.values(TCP_STATE).reduce((mask, number) => mask | (1 << numbe
 // TIME_WAIT has no owner and SYN_RECV no socket yet: nobody holds them.
 const OTHERS = ALL & ~stateMask('LISTEN', 'CLOSE_WAIT', 'TIME_WAIT', 'NEW_SYN_RECV', 'SYN_RECV');
 
-type Namespace = NetNs & {
+export type ReadNamespace = NetNs & {
   entry: NetNsEntry;
-  tables?: NetnsTables;
+  /** Where its sockets were read; absent when they were not. */
+  source?: 'netlink' | 'text';
   /** Sockets in other states than LISTEN and CLOSE_WAIT; absent when that is not known. */
   others?: number;
 };
@@ -27,7 +28,7 @@ type Namespace = NetNs & {
  */
 export class NamespaceReader {
   readonly gaps: Gap[] = [];
-  readonly namespaces: Namespace[] = [];
+  readonly namespaces: ReadNamespace[] = [];
   readonly sockets: TcpSocket[] = [];
   readonly listeners: Listener[] = [];
   readonly #machine: Machine;
@@ -39,75 +40,93 @@ export class NamespaceReader {
     this.#privileges = privileges;
   }
 
-  /** Reads the listeners and the CLOSE_WAIT sockets of one namespace. */
+  /** Reads the listeners and the CLOSE_WAIT sockets of one namespace. One that has ended meanwhile is left out. */
   readStuck(entry: NetNsEntry): void {
-    const namespace: Namespace = { id: entry.id, entry, ...(entry.name !== undefined && { name: entry.name }) };
-    this.namespaces.push(namespace);
-    let tables: NetnsTables;
+    const namespace: ReadNamespace = { id: entry.id, entry, ...(entry.name !== undefined && { name: entry.name }) };
     try {
-      tables = this.#machine.openNetns(entry);
+      this.#withTables(namespace, (tables) => this.#dumpStuck(namespace, tables));
+      this.namespaces.push(namespace);
     } catch (error) {
-      this.#readText(namespace, error);
-      return;
-    }
-    try {
-      this.#dumpStuck(namespace, tables);
-      namespace.tables = tables;
-    } catch (error) {
-      tables.close();
-      this.#readText(namespace, error);
+      if (!(error instanceof SystemError)) throw error;
+      if (isGone(error) && entry.paths.length > 0 && isEntering(error)) return;
+      this.namespaces.push(this.#readText(entry, error));
     }
   }
 
-  #dumpStuck(namespace: Namespace, tables: NetnsTables): void {
+  /** Enters by the first path that is still there: the process whose path it is may have ended. */
+  #withTables<T>(namespace: ReadNamespace, use: (tables: NetnsTables) => T): T {
+    const tables = this.#open(namespace.entry);
+    try {
+      return use(tables);
+    } finally {
+      tables.close();
+    }
+  }
+
+  #open(entry: NetNsEntry): NetnsTables {
+    let gone: SystemError | undefined;
+    for (const path of entry.paths) {
+      try {
+        return this.#machine.openNetns(entry, path);
+      } catch (error) {
+        if (!(error instanceof SystemError) || !isGone(error)) throw error;
+        gone = error;
+      }
+    }
+    throw gone ?? new SystemError('ENOENT', `open network namespace ${entry.id}`);
+  }
+
+  #dumpStuck(namespace: ReadNamespace, tables: NetnsTables): void {
     const { v4, v6 } = tables.sockstat();
     const stat4 = parseSockstat(v4);
-    this.#alloc ??= stat4.alloc;
     const inuse = inUse(stat4, v6 === '' ? { inuse: 0 } : parseSockstat(v6));
-    if (inuse !== undefined) namespace.sockets = inuse;
-    if (inuse === 0) {
-      namespace.others = 0;
-      return;
-    }
-    const listening = this.#dump(namespace, tables, LISTEN, false);
-    this.listeners.push(...listening.listeners);
-    if (inuse !== undefined && inuse <= listening.listeners.length) {
-      namespace.others = 0;
-      return;
-    }
-    const { sockets } = this.#dump(namespace, tables, CLOSE_WAIT, true);
-    for (const socket of sockets) this.sockets.push(socket);
-    if (inuse !== undefined) namespace.others = Math.max(0, inuse - listening.listeners.length - sockets.length);
+    const listening = inuse === 0 ? [] : this.#dump(namespace, tables, LISTEN, false).listeners;
+    const connected =
+      inuse !== undefined && inuse <= listening.length ? [] : this.#dump(namespace, tables, CLOSE_WAIT, true).sockets;
+    // Only now, for a dump may fail, and then the text files are read instead.
+    this.#alloc ??= stat4.alloc;
+    this.listeners.push(...listening);
+    for (const socket of connected) this.sockets.push(socket);
+    namespace.source = 'netlink';
+    if (inuse === undefined) return;
+    namespace.sockets = inuse;
+    namespace.others = Math.max(0, inuse - listening.length - connected.length);
   }
 
-  #dump(namespace: Namespace, tables: NetnsTables, states: number, tcpInfo: boolean): Table {
+  #dump(namespace: ReadNamespace, tables: NetnsTables, states: number, tcpInfo: boolean): Table {
     const table = dumpTable(tables, namespace.id, { states, tcpInfo });
     if (table.interrupted) this.gaps.push(netlinkInterrupted(nameOf(namespace)));
     if (table.errors.length > 0) this.gaps.push(notUnderstood(table.errors.map(({ message }) => message)));
     return table;
   }
 
-  #readText(namespace: Namespace, reason: unknown): void {
-    if (!(reason instanceof SystemError)) throw reason;
-    const { entry } = namespace;
-    const entering = reason.message.startsWith('setns') || reason.message.startsWith('open');
-    let table: Table | undefined;
+  #readText(entry: NetNsEntry, reason: SystemError): ReadNamespace {
+    const namespace: ReadNamespace = { id: entry.id, entry, ...(entry.name !== undefined && { name: entry.name }) };
     try {
-      table = readTextTable(this.#machine, entry);
-      const { sockets, listeners, errors } = table;
+      const { sockets, listeners, errors } = readTextTable(this.#machine, entry);
       if (errors.length > 0) this.gaps.push(notUnderstood(errors.map(({ message }) => message)));
       for (const socket of sockets) this.sockets.push(socket);
       this.listeners.push(...listeners);
-      const counted = sockets.filter(({ state }) => state !== 'TIME_WAIT').length;
-      namespace.sockets = counted + listeners.length;
+      namespace.source = 'text';
+      namespace.sockets = sockets.filter(({ state }) => state !== 'TIME_WAIT').length + listeners.length;
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
     }
-    const read = table !== undefined;
+    const read = namespace.source !== undefined;
     this.gaps.push(
-      entering
+      isEntering(reason)
         ? netnsDenied(nameOf(namespace), reason.code, read, this.#privileges)
         : netlinkUnavailable(reason.message, read),
+    );
+    return namespace;
+  }
+
+  /** Sockets in other states than LISTEN and CLOSE_WAIT; absent when they were not counted. */
+  get others(): number | undefined {
+    return this.namespaces.reduce<number | undefined>(
+      (sum, { source, others }) =>
+        sum === undefined || (source === 'netlink' && others === undefined) ? undefined : sum + (others ?? 0),
+      0,
     );
   }
 
@@ -115,47 +134,53 @@ export class NamespaceReader {
   readOthers(): TcpSocket[] {
     const found: TcpSocket[] = [];
     for (const namespace of this.namespaces) {
-      if (!namespace.tables || namespace.others === 0) continue;
-      try {
-        for (const socket of this.#dump(namespace, namespace.tables, OTHERS, false).sockets) found.push(socket);
-      } catch (error) {
-        if (!(error instanceof SystemError)) throw error;
-        this.gaps.push(netlinkUnavailable(error.message, false));
-      }
+      if (namespace.others === 0) continue;
+      for (const socket of this.#again(namespace, OTHERS)?.sockets ?? []) found.push(socket);
     }
     return found;
   }
 
-  /** Inodes of all sockets that are in a table at this moment. */
-  readInodes(): Set<number> {
+  /** Inodes of all sockets that are in a table at this moment; undefined when a table cannot be read any more. */
+  readInodes(): Set<number> | undefined {
     const inodes = new Set<number>();
     for (const namespace of this.namespaces) {
-      if (!namespace.tables) continue;
-      const { sockets, listeners } = this.#dump(namespace, namespace.tables, ALL, false);
-      for (const { inode } of [...sockets, ...listeners]) if (inode !== undefined) inodes.add(inode);
+      if (namespace.source !== 'netlink') continue;
+      const table = this.#again(namespace, ALL);
+      if (!table) return undefined;
+      for (const { inode } of [...table.sockets, ...table.listeners]) if (inode !== undefined) inodes.add(inode);
     }
     return inodes;
+  }
+
+  #again(namespace: ReadNamespace, states: number): Table | undefined {
+    if (namespace.source !== 'netlink') return undefined;
+    try {
+      return this.#withTables(namespace, (tables) => this.#dump(namespace, tables, states, false));
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      if (!isGone(error)) this.gaps.push(netlinkUnavailable(error.message, false));
+      return undefined;
+    }
   }
 
   /** TCP sockets of the whole machine that are in no table; absent when some table was not counted. */
   unlisted(): number | undefined {
     if (this.#alloc === undefined) return undefined;
     let listed = 0;
-    for (const { tables, sockets } of this.namespaces) {
-      if (!tables || sockets === undefined) return undefined;
+    for (const { source, sockets } of this.namespaces) {
+      if (source !== 'netlink' || sockets === undefined) return undefined;
       listed += sockets;
     }
     return Math.max(0, this.#alloc - listed);
   }
 
   get readable(): boolean {
-    return this.namespaces.some(({ sockets, tables }) => sockets !== undefined || tables !== undefined);
-  }
-
-  close(): void {
-    for (const { tables } of this.namespaces) tables?.close();
+    return this.namespaces.some(({ source }) => source !== undefined);
   }
 }
+
+/** Whether it failed on the way into the namespace, and not in asking there. */
+const isEntering = ({ call }: SystemError): boolean => /^(setns|open)\b/.test(call);
 
 const nameOf = ({ id, name }: NetNs): string => (name === undefined ? String(id) : `${name} (${id})`);
 

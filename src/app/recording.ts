@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ReplayingMachine } from '../kernel/recorder.ts';
+import { ReplayingMachine } from '../kernel/replayer.ts';
 import { Tape } from '../kernel/tape.ts';
 import { UnclosedError } from '../model/errors.ts';
 import { VERSION } from './version.ts';
@@ -26,7 +26,7 @@ const fileName = (question: string, turn: number): string => (turn === 0 ? quest
 export function writeRecording(tape: Tape, directory: string, scrubbed: boolean): void {
   const meta: Meta = { format: FORMAT, tool: VERSION, byteOrder: 'LE', scrubbed, files: {}, refused: {} };
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory);
     for (const [question, answers] of tape.entries()) {
       answers.forEach((answer, turn) => {
         const name = fileName(question, turn);
@@ -35,7 +35,7 @@ export function writeRecording(tape: Tape, directory: string, scrubbed: boolean)
           return;
         }
         const path = join(directory, name);
-        mkdirSync(dirname(path), { recursive: true });
+        makeFolder(dirname(path));
         writeFileSync(path, answer.bytes);
         meta.files[name] = answer.bytes.length;
       });
@@ -49,6 +49,19 @@ export function writeRecording(tape: Tape, directory: string, scrubbed: boolean)
       'choose a folder with room that you may write to',
       { cause: error },
     );
+  }
+}
+
+/** With its parents, one by one: the recursive mkdir of Node.js does not end where the kernel makes no folders (/proc). */
+function makeFolder(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
+    makeFolder(dirname(directory));
+    mkdirSync(directory, { mode: 0o700 });
   }
 }
 

@@ -12,13 +12,18 @@ const decoder = new TextDecoder();
  * and so do ports, and the names of programs, units and containers.
  */
 export function scrubTape(tape: Tape): Tape {
-  const scrubbed = new Tape();
   const scrubber = new Scrubber();
-  for (const [question, answers] of tape.entries()) {
-    for (const answer of answers) scrubbed.add(question, scrubAnswer(scrubber, question, answer));
-  }
+  // Users are named last, when every uid that occurs has its stand-in.
+  const entries = tape.entries().sort(([a], [b]) => Number(a === PASSWD) - Number(b === PASSWD));
+  const answers = new Map(
+    entries.map(([question, all]) => [question, all.map((it) => scrubAnswer(scrubber, question, it))]),
+  );
+  const scrubbed = new Tape();
+  for (const [question] of tape.entries()) for (const it of answers.get(question) ?? []) scrubbed.add(question, it);
   return scrubbed;
 }
+
+const PASSWD = 'files/etc/passwd';
 
 function scrubAnswer(scrubber: Scrubber, question: string, answer: Answer): Answer {
   if ('refused' in answer) return answer;
@@ -27,8 +32,8 @@ function scrubAnswer(scrubber: Scrubber, question: string, answer: Answer): Answ
   if (/^netns\/[0-9]+\/dump-/.test(question)) return { bytes: scrubber.dump(bytes) };
   if (/^files\/proc\/[0-9a-z]+\/net\/tcp6?$/.test(question)) return text((it) => scrubber.procNetTcp(it));
   if (question === 'host.json') return text((it) => JSON.stringify({ ...JSON.parse(it), name: 'host' }));
-  if (question === 'processes.tsv') return text((it) => scrubber.processes(it));
-  if (question === 'files/etc/passwd') return text((it) => scrubber.passwd(it));
+  if (question === 'fd-owners.tsv') return text((it) => scrubber.fdOwners(it));
+  if (question === PASSWD) return text((it) => scrubber.passwd(it));
   if (/\/cmdline$/.test(question)) return text(programOnly);
   if (/\/status$/.test(question)) return text((it) => scrubber.status(it));
   if (/\/cgroup$/.test(question))
@@ -42,10 +47,14 @@ function scrubAnswer(scrubber: Scrubber, question: string, answer: Answer): Answ
   return answer;
 }
 
-/** `/srv/app/bin/python3 secret.py --token x` becomes `python3`. */
+/**
+ * `/srv/app/bin/python3 secret.py --token x` becomes `python3`. A process that wrote its own title has one string, in
+ * which a space may end the program's name; with arguments apart from it, a space belongs to it.
+ */
 const programOnly = (text: string): string => {
-  const program = (text.split('\0')[0] ?? '').split(' ')[0] ?? '';
-  return program === '' ? '' : `${program.replace(/^.*\//, '')}\0`;
+  const [first = '', ...rest] = text.replace(/\0+$/, '').split('\0');
+  const program = (rest.length > 0 ? first : first.replace(/ .*$/s, '')).replace(/^.*\//s, '');
+  return program === '' ? '' : `${program}\0`;
 };
 
 const mountsThatMatter = (text: string): string =>
@@ -54,6 +63,9 @@ const mountsThatMatter = (text: string): string =>
     .filter((line) => / - (nsfs|proc) /.test(line))
     .join('\n');
 
+/** Everybody has them. */
+const COMMON_USERS: Record<number, string> = { 0: 'root', 65534: 'nobody' };
+
 /** Keeps which stand-in belongs to which address and user. */
 class Scrubber {
   readonly #v4 = new Map<string, Uint8Array>();
@@ -61,7 +73,7 @@ class Scrubber {
   readonly #uids = new Map<number, number>();
 
   uid(uid: number): number {
-    if (uid === 0 || uid === 65_534) return uid; // root and nobody are everybody's
+    if (uid in COMMON_USERS) return uid;
     const known = this.#uids.get(uid);
     if (known !== undefined) return known;
     const standIn = 10_001 + this.#uids.size;
@@ -131,13 +143,12 @@ class Scrubber {
       .replace(/^(\s*[0-9]+:(?:\s+\S+){6}\s+)([0-9]+)/gm, (_, before, uid) => before + this.uid(Number(uid)));
   }
 
-  processes(text: string): string {
+  fdOwners(text: string): string {
     return text
       .split('\n')
       .map((line) => {
-        const fields = line.split('\t');
-        if (fields[2] !== undefined && fields[2] !== '-') fields[2] = String(this.uid(Number(fields[2])));
-        return fields.join('\t');
+        const [pid, uid, ...rest] = line.split('\t');
+        return uid === undefined ? line : [pid, this.uid(Number(uid)), ...rest].join('\t');
       })
       .join('\n');
   }
@@ -145,15 +156,15 @@ class Scrubber {
   passwd(text: string): string {
     return [...text.matchAll(/^[^:\n]*:[^:\n]*:([0-9]+):/gm)]
       .map((match) => Number(match[1]))
-      .filter((uid) => uid === 0 || this.#uids.has(uid))
-      .map((uid) => (uid === 0 ? 'root:x:0:0:::' : `user${this.uid(uid)}:x:${this.uid(uid)}::::`))
+      .filter((uid) => uid in COMMON_USERS || this.#uids.has(uid))
+      .map((uid) => `${COMMON_USERS[uid] ?? `user${this.uid(uid)}`}:x:${this.uid(uid)}::::`)
       .join('\n');
   }
 
   status(text: string): string {
     return text
       .replace(/^Uid:\s.*$/m, (line) => line.replace(/[0-9]+/g, (uid) => String(this.uid(Number(uid)))))
-      .replace(/^Groups:.*$/m, 'Groups:');
+      .replace(/^(Gid|Groups):.*$/gm, '$1:');
   }
 }
 

@@ -51,7 +51,8 @@ const inOrder = (a: Finding, b: Finding): number => (a.subject.process?.pid ?? 0
 function findingOf(subject: Case, snapshot: Snapshot, limits: Limits): Finding {
   const { cause, confidence, evidence } = causeOf(subject, snapshot);
   const age = agesOf(subject);
-  const arrivals = arrivalsOf(subject.sockets, limits.stuckAfterMs);
+  // An accept queue is bounded: what has come in it says nothing about what would come.
+  const arrivals = subject.kind === 'backlog' ? undefined : arrivalsOf(subject.sockets, limits.stuckAfterMs);
   const fds = fdsOf(subject, arrivals?.perHour);
   const facts = { cause, ...(age && { age }), ...(fds && { fds }) };
   return {

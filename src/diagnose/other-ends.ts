@@ -8,7 +8,7 @@ const key = (local: Endpoint, peer: Endpoint): string => `${local.address} ${loc
 
 /** Finds the process at the other end of a connection when that end is on this machine. */
 export class OtherEnds {
-  readonly #byEndpoints = new Map<string, TcpSocket>();
+  readonly #byEndpoints = new Map<string, TcpSocket[]>();
   readonly #holders: Holders;
   readonly #listeners: ListenerIndex;
 
@@ -16,15 +16,24 @@ export class OtherEnds {
     this.#holders = holders;
     this.#listeners = listeners;
     for (const socket of snapshot.sockets) {
-      if (socket.state !== 'CLOSE_WAIT') this.#byEndpoints.set(key(socket.local, socket.peer), socket);
+      if (socket.state === 'CLOSE_WAIT') continue;
+      const endpoints = key(socket.local, socket.peer);
+      this.#byEndpoints.set(endpoints, [...(this.#byEndpoints.get(endpoints) ?? []), socket]);
     }
   }
 
   processOf(socket: TcpSocket): Process | undefined {
-    const { local, peer } = socket;
-    const end = this.#byEndpoints.size === 0 ? undefined : this.#byEndpoints.get(key(peer, local));
-    const inode = end?.inode ?? this.#listenerAt(socket)?.inode;
+    const inode = this.#endOf(socket)?.inode ?? this.#listenerAt(socket)?.inode;
     return inode === undefined ? undefined : this.#holders.of(inode)[0];
+  }
+
+  // In the same namespace, or in the only other one that has such a connection: two containers may have equal addresses.
+  #endOf({ netns, local, peer }: TcpSocket): TcpSocket | undefined {
+    if (this.#byEndpoints.size === 0) return undefined;
+    const ends = this.#byEndpoints.get(key(peer, local)) ?? [];
+    const here = ends.find((end) => end.netns === netns);
+    if (here || isLoopback(peer.address)) return here;
+    return ends.length === 1 ? ends[0] : undefined;
   }
 
   // The other end is gone, but who listens where it was is still there.

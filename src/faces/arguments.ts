@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
-import type { CaptureOptions } from '../app/capture.ts';
 import type { Filter } from '../app/filter.ts';
 import type { SourceChoice } from '../app/machine.ts';
+import type { CaptureOptions } from '../app/search.ts';
 import { UnclosedError } from '../model/errors.ts';
 
-export type Command = 'report' | 'record' | 'demo' | 'help' | 'version';
+type Command = 'report' | 'record' | 'demo' | 'help' | 'version';
 
 /** The command line, understood and checked. */
 export type Arguments = {

@@ -6,7 +6,7 @@ import { terminalPaint } from './terminal.ts';
 
 /** Runs the command line and gives the exit code. */
 export async function main(argv: string[], streams: Streams, environment: NodeJS.ProcessEnv): Promise<number> {
-  endQuietlyOnClosedPipe(streams.stdout);
+  watchDelivery(streams);
   try {
     return await run(parseArguments(argv), streams, environment);
   } catch (error) {
@@ -41,11 +41,13 @@ async function run(args: Arguments, streams: Streams, environment: NodeJS.Proces
   }
 }
 
-// `unclosed | head`: the reader has seen enough, which is no error of anybody.
-function endQuietlyOnClosedPipe(stdout: NodeJS.WriteStream): void {
+// `unclosed | head`: the reader has seen enough, which is no error of anybody. Anything else, such as a full disk, is
+// output that nobody has, and must not look like an answer.
+function watchDelivery({ stdout, stderr }: Streams): void {
   stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.nothing);
-    throw error;
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.nothing);
+    stderr.write(`unclosed: the output could not be written: ${error.code ?? error.message} [OUTPUT_FAILED]\n`);
+    process.exit(EXIT.couldNotLook);
   });
 }
 

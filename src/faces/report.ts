@@ -13,6 +13,8 @@ export async function report(args: Arguments, streams: Streams, paint: Paint): P
     filter: args.filter,
     numeric: args.numeric,
   });
+  // Before the output, so that a reader who goes away early still gets it.
+  process.exitCode = exitCode(seen);
   await write(streams.stdout, await render(seen, args, paint, pageWidth(streams.stdout)));
   return exitCode(seen);
 }
@@ -39,7 +41,7 @@ export async function render(seen: Look, args: Arguments, paint: Paint, width: n
 }
 
 /** Found is what is certain, and whatever crosses a limit. */
-export const exitCode = ({ diagnosis: { totals, status } }: Look): number =>
+const exitCode = ({ diagnosis: { totals, status } }: Look): number =>
   totals.stuck > 0 || status !== 'ok' ? EXIT.found : EXIT.nothing;
 
 /** Waits until the text has been handed over: a process that exits before loses what a slow reader has not taken. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { isDenied, SystemError } from '../model/errors.ts';
+import { SystemError } from '../model/errors.ts';
 import type { DiagRequest } from '../parse/inet-diag.ts';
 import * as libc from './libc.ts';
-import type { DatagramSink, FdTable, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
+import { type DatagramSink, type FdOwner, type FdTable, type NetnsTables, OWN_NETNS } from './machine.ts';
 import { dumpSockets } from './sock-diag.ts';
 import { CompactSocketFds } from './socket-fds.ts';
 
@@ -16,22 +16,15 @@ function fdsAreCounted(): boolean {
   return ownFdsSize > 0;
 }
 
-export function describeProcess(pid: number): ProcessEntry | undefined {
-  const entry: ProcessEntry = { pid };
+export const inodeOf = (path: string): number => libc.fileStatusOf(path).inode;
+
+export function readFdOwner(pid: number): FdOwner | undefined {
   try {
     const { uid, size } = libc.fileStatusOf(`/proc/${pid}/fd`);
-    entry.uid = uid;
-    if (fdsAreCounted()) entry.fdCount = size;
+    return { uid, ...(fdsAreCounted() && { fdCount: size }) };
   } catch {
     return undefined; // it has ended since /proc was listed
   }
-  try {
-    entry.netns = libc.fileStatusOf(`/proc/${pid}/ns/net`).inode;
-  } catch (error) {
-    if (!isDenied(error)) return undefined; // it is a zombie: it holds nothing
-    // not ours to look at: the namespace stays unknown, which the capture reports
-  }
-  return entry;
 }
 
 let directoryBuffer: libc.Memory | undefined;
@@ -48,20 +41,21 @@ export function readFdTable(pid: number): FdTable {
   const directory = libc.openReadOnly(`/proc/${pid}/fd`);
   try {
     const count = fdsAreCounted() ? libc.fileStatusOf(`/proc/${pid}/fd`).size : 0;
-    return probeFds(directory, count, socketDevice) ?? listFds(directory, directoryBuffer, socketDevice);
+    const probed = count < FEW_FDS ? undefined : probeFds(directory, count, socketDevice);
+    return probed ?? listFds(directory, directoryBuffer, socketDevice);
   } finally {
     libc.close(directory);
   }
 }
 
-/** A number without a descriptor costs half of one with; with more of them than descriptors the table is sparse. */
-const MOST_MISSES = 64;
+/** Small tables have gaps: a few descriptors of a shell are 0, 1, 2 and 255. */
+const FEW_FDS = 256;
 
 function probeFds(directory: number, count: number, device: number): FdTable | undefined {
-  if (count === 0) return undefined;
   const sockets = new CompactSocketFds();
   const number = new DecimalCounter();
-  let misses = MOST_MISSES + count;
+  // A number without a descriptor costs half of one with; when there are more of them the table is sparse.
+  let misses = count;
   for (let fd = 0, found = 0; found < count; fd++, number.increment()) {
     const inode = libc.socketInodeAt(directory, number.address, device);
     if (inode < 0) {
@@ -164,7 +158,7 @@ export function readCgroupPids(id: bigint): number[] {
  * Opens the tables of a namespace. A netlink socket stays in the namespace in which it was made, so the thread goes
  * there only for the moment of making it and of reading two small files.
  */
-export function openNetns(entry: NetNsEntry, isOwn: boolean): NetnsTables {
+export function openNetns(path: string): NetnsTables {
   const open = () => ({
     socket: libc.openSockDiag(),
     sockstat: {
@@ -172,7 +166,7 @@ export function openNetns(entry: NetNsEntry, isOwn: boolean): NetnsTables {
       v6: readIfThere('/proc/thread-self/net/sockstat6'),
     },
   });
-  const { socket, sockstat } = isOwn ? open() : inNetns(entry.path, open);
+  const { socket, sockstat } = path === OWN_NETNS ? open() : inNetns(path, open);
   return {
     sockstat: () => sockstat,
     dump: (request: DiagRequest, sink: DatagramSink) => dumpSockets(socket, request, sink),

@@ -1,5 +1,5 @@
-import { isDenied, SystemError } from '../model/errors.ts';
-import type { FdTable, Machine, ProcessEntry } from './machine.ts';
+import { isGone, SystemError } from '../model/errors.ts';
+import type { FdOwner, FdTable, Machine, ProcessEntry } from './machine.ts';
 
 export type Wanted = {
   /** False until a holder is found. */
@@ -28,10 +28,12 @@ export type Walk = {
 };
 
 /**
- * Descriptors that are still looked at once every inode is found: a socket can have several holders, and the likely
- * ones come first. 20,000 cost about 40 ms and are more than most machines have open in all.
+ * How much is still looked at once every inode is found, in descriptors: a socket can have several holders, and the
+ * likely ones come first. 20,000 cost about 40 ms and are more than most machines have open in all.
  */
 const FURTHER_FDS = 20_000;
+/** To open and list a table costs as much as so many descriptors in it. */
+const TABLE_IN_FDS = 8;
 /** Where the kernel does not count descriptors (before 6.2), a process is taken to have this many. */
 const ASSUMED_FDS = 64;
 
@@ -46,10 +48,12 @@ export function findHolders(machine: Machine, processes: ProcessEntry[], wanted:
     skipped: 0,
   };
   let further = FURTHER_FDS;
-  for (const { pid, fdCount } of inLikelyOrder(machine, processes, wanted)) {
-    if (fdCount === 0) continue; // kernel threads and zombies
+  const owners = machine.fdOwners(candidates(processes, wanted));
+  for (const pid of inLikelyOrder(machine, processes, wanted, owners)) {
+    const fdCount = owners.get(pid)?.fdCount;
+    if (fdCount === 0) continue; // a kernel thread or a zombie
     if (walk.missing === 0 && !wanted.everywhere) {
-      further -= fdCount ?? ASSUMED_FDS;
+      further -= TABLE_IN_FDS + (fdCount ?? ASSUMED_FDS);
       if (further < 0) {
         walk.skipped++;
         continue;
@@ -66,8 +70,8 @@ function lookAt(machine: Machine, pid: number, wanted: Map<number, boolean>, wal
     table = machine.fdTable(pid);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    if (isDenied(error)) walk.denied.push(pid);
-    return; // else it ended meanwhile
+    if (!isGone(error)) walk.denied.push(pid);
+    return;
   }
   walk.lookedAt++;
   if (table.sockets.size === 0) return;
@@ -83,20 +87,27 @@ function lookAt(machine: Machine, pid: number, wanted: Map<number, boolean>, wal
   }
 }
 
-function inLikelyOrder(machine: Machine, processes: ProcessEntry[], wanted: Wanted): ProcessEntry[] {
-  const { only } = wanted;
-  if (only) return processes.filter(({ pid }) => only.has(pid));
+const candidates = (processes: ProcessEntry[], { only }: Wanted): number[] =>
+  processes.flatMap(({ pid }) => (only === undefined || only.has(pid) ? pid : []));
+
+function inLikelyOrder(
+  machine: Machine,
+  processes: ProcessEntry[],
+  wanted: Wanted,
+  owners: Map<number, FdOwner>,
+): number[] {
   const inCgroup = pidsOf(machine, wanted.cgroups);
-  const rank = ({ pid, netns, uid }: ProcessEntry): number => {
+  const rank = ({ pid, netns }: ProcessEntry, uid: number): number => {
     if (inCgroup.has(pid)) return 0;
     const sameNetns = netns !== undefined && wanted.netns.has(netns);
-    if (sameNetns && uid !== undefined && wanted.uids.has(uid)) return 1;
+    if (sameNetns && wanted.uids.has(uid)) return 1;
     return sameNetns ? 2 : 3;
   };
-  return processes
-    .map((entry) => ({ entry, rank: rank(entry) }))
-    .sort((a, b) => a.rank - b.rank || (b.entry.fdCount ?? 0) - (a.entry.fdCount ?? 0))
-    .map(({ entry }) => entry);
+  const ranked = processes.flatMap((entry) => {
+    const owner = owners.get(entry.pid);
+    return owner ? { pid: entry.pid, rank: rank(entry, owner.uid), fdCount: owner.fdCount ?? 0 } : [];
+  });
+  return ranked.sort((a, b) => a.rank - b.rank || b.fdCount - a.fdCount).map(({ pid }) => pid);
 }
 
 /** More cgroups than this say little about where to look first, and each costs a few system calls. */

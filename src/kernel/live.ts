@@ -5,6 +5,7 @@ import type { Container } from '../model/process.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import { readContainerNames } from './container-names.ts';
 import {
+  type FdOwner,
   type FdTable,
   type Machine,
   type NetNsEntry,
@@ -38,17 +39,27 @@ export class LiveMachine implements Machine {
 
   processes(): ProcessEntry[] {
     const pids = wrap('/proc', () => readdirSync('/proc')).filter((name) => /^[0-9]+$/.test(name));
-    const describe = this.#fast?.describeProcess ?? describeProcess;
-    return pids.map((pid) => describe(Number(pid))).filter((entry) => entry !== undefined);
+    const inodeOf = this.#fast?.inodeOf ?? inodeOfFile;
+    return pids.map(Number).flatMap((pid) => describeProcess(pid, inodeOf) ?? []);
+  }
+
+  fdOwners(pids: number[]): Map<number, FdOwner> {
+    const ownerOf = this.#fast?.readFdOwner ?? readFdOwner;
+    const owners = new Map<number, FdOwner>();
+    for (const pid of pids) {
+      const owner = ownerOf(pid);
+      if (owner) owners.set(pid, owner);
+    }
+    return owners;
   }
 
   ownNetns(): number {
     return wrap(OWN_NETNS, () => statSync(OWN_NETNS).ino);
   }
 
-  openNetns(entry: NetNsEntry): NetnsTables {
+  openNetns(_entry: NetNsEntry, path: string): NetnsTables {
     if (!this.#fast) throw new SystemError('ENOSYS', 'no foreign function interface: NETLINK_SOCK_DIAG');
-    return this.#fast.openNetns(entry, entry.id === this.ownNetns());
+    return this.#fast.openNetns(path);
   }
 
   fdTable(pid: number): FdTable {
@@ -100,22 +111,24 @@ function wrap<T>(path: string, read: () => T): T {
   }
 }
 
-function describeProcess(pid: number): ProcessEntry | undefined {
-  const entry: ProcessEntry = { pid };
+const inodeOfFile = (path: string): number => statSync(path).ino;
+
+function describeProcess(pid: number, inodeOf: (path: string) => number): ProcessEntry | undefined {
   try {
-    const status = statSync(`/proc/${pid}/fd`);
-    entry.uid = status.uid;
-    if (status.size > 0) entry.fdCount = status.size;
-  } catch {
-    return undefined; // it ended since the directory was listed
-  }
-  try {
-    entry.netns = statSync(`/proc/${pid}/ns/net`).ino;
+    return { pid, netns: inodeOf(`/proc/${pid}/ns/net`) };
   } catch (error) {
-    if (!isDenied(error)) return undefined; // it is a zombie: it holds nothing
-    // not ours to look at: the namespace stays unknown, which the capture reports
+    // Not ours to look at, which the capture reports; or it has ended, or is a zombie, and holds nothing.
+    return isDenied(error) ? { pid } : undefined;
   }
-  return entry;
+}
+
+function readFdOwner(pid: number): FdOwner | undefined {
+  try {
+    const { uid, size } = statSync(`/proc/${pid}/fd`);
+    return { uid, ...(size > 0 && { fdCount: size }) };
+  } catch {
+    return undefined; // it has ended since /proc was listed
+  }
 }
 
 function readFdTable(pid: number): FdTable {

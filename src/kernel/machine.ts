@@ -3,11 +3,14 @@ import type { Source } from '../model/snapshot.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import type { DiagRequest } from '../parse/inet-diag.ts';
 
-/** A process as one look at /proc shows it. What may not be read is absent. */
-export type ProcessEntry = { pid: number; netns?: number; uid?: number; fdCount?: number };
+/** A process and its network namespace, which is absent when it may not be read. */
+export type ProcessEntry = { pid: number; netns?: number };
 
-/** A network namespace with a path by which it can be entered, and a process in it, if there is one. */
-export type NetNsEntry = { id: number; path: string; pid?: number; name?: string };
+/** Whose a descriptor table is, and how many descriptors it has (absent before Linux 6.2). */
+export type FdOwner = { uid: number; fdCount?: number };
+
+/** A network namespace with paths by which it can be entered, and processes that were seen in it (a few of them). */
+export type NetNsEntry = { id: number; paths: string[]; pids: number[]; name?: string };
 
 /** Path of the namespace that this process is in. */
 export const OWN_NETNS = '/proc/self/ns/net';
@@ -38,7 +41,9 @@ export interface Machine {
   host(): { name: string; kernel: string };
   processes(): ProcessEntry[];
   ownNetns(): number;
-  openNetns(entry: NetNsEntry): NetnsTables;
+  /** Of those that are still there. */
+  fdOwners(pids: number[]): Map<number, FdOwner>;
+  openNetns(entry: NetNsEntry, path: string): NetnsTables;
   fdTable(pid: number): FdTable;
   /** Name of the protocol of a socket, such as TCP, TCPv6 or UNIX-STREAM (extended attribute system.sockprotoname). */
   socketProtocol(pid: number, fd: number): string;

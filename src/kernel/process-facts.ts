@@ -69,13 +69,13 @@ export function describeHolder(
   const statText = text('stat');
   const stat = statText === undefined ? undefined : attempt(() => parseStat(statText, `${root}/stat`));
   if (!stat) return undefined;
-  const status = parseStatus(text('status') ?? '', `${root}/status`);
+  const status = attempt(() => parseStatus(text('status') ?? '', `${root}/status`));
   const limits = attempt(() => parseLimits(text('limits') ?? '', `${root}/limits`));
   const argv = attempt(() => parseCmdline(machine.read(`${root}/cmdline`))) ?? [];
-  const uid = status.uid ?? entry.uid;
+  const uid = status?.uid;
   const exe = attempt(() => machine.link(`${root}/exe`));
   const { bootTime } = identities;
-  const openFds = table?.count ?? entry.fdCount;
+  const openFds = table?.count;
   return defined<Process>({
     pid,
     name: stat.name === NODE_MAIN_THREAD ? (exe ?? stat.name).replace(/^.*\//, '') : stat.name,

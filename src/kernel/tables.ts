@@ -1,5 +1,5 @@
 import { getSystemErrorName } from 'node:util';
-import { ParseError, SystemError } from '../model/errors.ts';
+import { isGone, ParseError, SystemError } from '../model/errors.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { StructReader } from '../parse/bytes.ts';
 import { DiagDecoder, type DiagRequest } from '../parse/inet-diag.ts';
@@ -44,16 +44,20 @@ function dumpOnce(tables: NetnsTables, netns: number, request: DiagRequest): Tab
   tables.dump(request, (bytes, length) => {
     reader = reader?.bytes === bytes ? reader : new StructReader('inet_diag_msg', bytes);
     const current = reader;
-    const { end, interrupted } = walkDatagram(current, length, (_type, from, to) => {
-      try {
-        const entry = decoder.decode(current, from, to);
-        if ('state' in entry) table.sockets.push(entry);
+    const walked = errorOr(() =>
+      walkDatagram(current, length, (_type, from, to) => {
+        const entry = errorOr(() => decoder.decode(current, from, to));
+        if (entry instanceof ParseError) table.errors.push(entry);
+        else if ('state' in entry) table.sockets.push(entry);
         else table.listeners.push(entry);
-      } catch (error) {
-        if (!(error instanceof ParseError)) throw error;
-        table.errors.push(error);
-      }
-    });
+      }),
+    );
+    if (walked instanceof ParseError) {
+      // Where one length lies, nothing behind it can be found, nor the end of the dump.
+      table.errors.push(walked);
+      return false;
+    }
+    const { end, interrupted } = walked;
     table.interrupted ||= interrupted;
     if (end.kind === 'error') throw new SystemError(getSystemErrorName(-end.errno), 'NETLINK_SOCK_DIAG dump');
     return end.kind === 'more';
@@ -61,36 +65,49 @@ function dumpOnce(tables: NetnsTables, netns: number, request: DiagRequest): Tab
   return table;
 }
 
+function errorOr<T>(parse: () => T): T | ParseError {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof ParseError) return error;
+    throw error;
+  }
+}
+
 /**
  * The same from the text files of a process in that namespace: what is left where netlink is not to be had. They
  * know no age, no cookie and no cgroup, and each read walks over every socket there is.
  */
 export function readTextTable(machine: Machine, entry: NetNsEntry): Table {
-  const table: Table = { sockets: [], listeners: [], errors: [], interrupted: false };
-  for (const [file, family] of [
-    ['tcp', 4],
-    ['tcp6', 6],
-  ] as const) {
-    const path = `/proc/${whoseTable(entry)}/net/${file}`;
-    let text: string;
+  // /proc/self/net is our own table, so it must not stand for a namespace in which no process is seen.
+  const whose: (string | number)[] = entry.paths.includes(OWN_NETNS) ? ['self'] : entry.pids;
+  let gone: SystemError | undefined;
+  for (const pid of whose) {
     try {
-      text = readText(machine, path);
+      return readTextOf(machine, pid, entry.id);
     } catch (error) {
-      if (family === 6 && error instanceof SystemError && error.code === 'ENOENT') continue; // no IPv6 here
-      throw error;
+      if (!(error instanceof SystemError) || !isGone(error)) throw error;
+      gone = error;
     }
-    const { rows, errors } = parseProcNetTcp(text, path);
-    table.errors.push(...errors);
-    for (const row of rows) addRow(table, row, entry.id, family);
+  }
+  throw gone ?? new SystemError('ENOENT', 'no process is seen in this network namespace');
+}
+
+function readTextOf(machine: Machine, pid: string | number, netns: number): Table {
+  const table: Table = { sockets: [], listeners: [], errors: [], interrupted: false };
+  addFile(machine, table, `/proc/${pid}/net/tcp`, netns, 4);
+  try {
+    addFile(machine, table, `/proc/${pid}/net/tcp6`, netns, 6);
+  } catch (error) {
+    if (!(error instanceof SystemError) || !isGone(error)) throw error; // no IPv6 here
   }
   return table;
 }
 
-/** /proc/self/net is our own table, so it must not stand for a namespace in which no process is seen. */
-function whoseTable({ path, pid }: NetNsEntry): string | number {
-  if (path === OWN_NETNS) return 'self';
-  if (pid === undefined) throw new SystemError('ENOENT', 'no process is seen in this network namespace');
-  return pid;
+function addFile(machine: Machine, table: Table, path: string, netns: number, family: 4 | 6): void {
+  const { rows, errors } = parseProcNetTcp(readText(machine, path), path);
+  table.errors.push(...errors);
+  for (const row of rows) addRow(table, row, netns, family);
 }
 
 function addRow(table: Table, row: ProcNetTcpRow, netns: number, family: 4 | 6): void {

@@ -1,6 +1,6 @@
 import { SystemError } from '../model/errors.ts';
 
-/** One answer of a machine: bytes, or the errno with which it refused. */
+/** One answer of a machine: bytes, or the errno with which it refused and the call: `EACCES open /proc/1/fd`. */
 export type Answer = { bytes: Uint8Array } | { refused: string };
 
 /**
@@ -24,7 +24,7 @@ export class Tape {
     this.#played.set(question, turn + 1);
     const answer = answers?.[Math.min(turn, answers.length - 1)];
     if (answer === undefined) throw new SystemError(NOT_ON_TAPE, question);
-    if ('refused' in answer) throw new SystemError(answer.refused, question);
+    if ('refused' in answer) throw refusal(answer.refused, question);
     return answer.bytes;
   }
 
@@ -33,5 +33,10 @@ export class Tape {
   }
 }
 
+function refusal(refused: string, question: string): SystemError {
+  const [code = refused, ...call] = refused.split(' ');
+  return new SystemError(code, call.length > 0 ? call.join(' ') : question);
+}
+
 /** Stands for an errno where a recording holds no answer: to whoever asks it is one more thing that cannot be read. */
-export const NOT_ON_TAPE = 'ENODATA';
+const NOT_ON_TAPE = 'ENODATA';

@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   RECORDING_TRUNCATED: 'a file of the recording is missing or cut short',
   RECORDING_EXISTS: 'the folder for the recording is not empty',
   RECORDING_WRITE: 'the recording could not be written',
+  OUTPUT_FAILED: 'the output could not be written',
   DEMO_FAILED: 'the demo server did not start',
   NETLINK_UNAVAILABLE: 'the kernel did not answer over NETLINK_SOCK_DIAG',
   NETLINK_INTERRUPTED: 'the socket table changed while it was read, again and again',
@@ -48,13 +49,19 @@ export class ParseError extends Error {
 export const isDenied = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
 
+/** Whether the process or file that was asked for is not there (any more). */
+export const isGone = ({ code }: { code: string }): boolean => code === 'ENOENT' || code === 'ESRCH';
+
 /** A system call that failed. `code` is the errno's name, such as EACCES. */
 export class SystemError extends Error {
   readonly code: string;
+  /** The call, with what it was about: `setns`, `open /proc/812/fd`. */
+  readonly call: string;
 
   constructor(code: string, call: string) {
     super(`${call}: ${code}`);
     this.name = 'SystemError';
     this.code = code;
+    this.call = call;
   }
 }

@@ -152,3 +152,13 @@ export class DiagDecoder {
     if (cgroup !== this.#cgroup) this.#cgroup = cgroup;
   }
 }
+
+/** sizeof(struct inet_diag_msg) */
+const INET_DIAG_MSG_SIZE = 72;
+
+/** Overwrites with zeros, in the reader's bytes, what no socket is made of: every attribute but the two read above. */
+export function blankAttributes(reader: StructReader, start: number, end: number): void {
+  walkAttributes(reader, start + INET_DIAG_MSG_SIZE, end, (type, from, to) => {
+    if (type !== INET_DIAG_INFO && type !== INET_DIAG_CGROUP_ID) reader.bytes.fill(0, from, to);
+  });
+}

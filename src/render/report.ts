@@ -46,19 +46,20 @@ function header(snapshot: Snapshot, { paint, width, filter }: ReportOptions): st
     plural(processCount, 'process', 'processes'),
     plural(namespaces.length, 'namespace'),
   ].join(', ');
-  const took = `${(tookMs / 1000).toFixed(2)} s`;
   const kernel = host ? `Linux ${/^[0-9]+\.[0-9]+/.exec(host.kernel)?.[0] ?? host.kernel}` : undefined;
-  const tail = [kernel, counted, took].filter((part) => part !== undefined).join(' · ');
-  const room = width - 'unclosed   · '.length - tail.length;
-  const name = host ? `${cut(printable(host.name), Math.max(8, room))} · ` : '';
-  const lines = [`${paint('strong', 'unclosed')}  ${name}${tail}`];
-  if (source.kind === 'recording') {
-    const when = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' });
-    lines.push(paint('dim', `recording ${printable(source.path)}, taken ${when.format(snapshot.takenAt)} UTC`));
-  }
-  if (filter !== undefined) lines.push(paint('dim', `only ${printable(filter)}`));
-  return lines;
+  const parts = [host?.name, kernel, counted, `${(tookMs / 1000).toFixed(2)} s`].filter((part) => part !== undefined);
+  const dim = (text: string): string[] => wrap(printable(text), width, 0, 2).map((line) => paint('dim', line));
+  const [first = '', ...rest] = wrap(printable(`unclosed  ${parts.join(' · ')}`), width, 0, 2);
+  return [
+    first.replace('unclosed', paint('strong', 'unclosed')),
+    ...rest,
+    ...(source.kind === 'recording' ? dim(`recording ${source.path}, taken ${formatUtc(snapshot.takenAt)}`) : []),
+    ...(filter === undefined ? [] : dim(`only ${filter}`)),
+  ];
 }
+
+const UTC = { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' } as const;
+const formatUtc = (time: number): string => `${new Intl.DateTimeFormat('sv-SE', UTC).format(time)} UTC`;
 
 function nothingStuck(snapshot: Snapshot, diagnosis: Diagnosis, options: ReportOptions): string[] {
   const { tcpSockets, processCount, namespaces } = snapshot;
@@ -129,7 +130,7 @@ function commandLine({ subject: { process, kind } }: Finding, { paint, width }: 
 }
 
 function summary({ subject, age, arrivals, fds, cause }: Finding): string[] {
-  const { sockets, closedFds, connections, kind } = subject;
+  const { sockets, closedFds, connections, kind, process } = subject;
   const since = age ? `, the oldest for ${sinceText(age)}` : '';
   const count = formatNumber(sockets.length);
   const first =
@@ -138,7 +139,7 @@ function summary({ subject, age, arrivals, fds, cause }: Finding): string[] {
       : kind === 'backlog'
         ? `${plural(sockets.length, 'connection')} that nobody has accepted, closed by the peer${since}`
         : connections === undefined
-          ? `${plural(sockets.length, 'connection')} ${sockets.length === 1 ? 'waits' : 'wait'} to be closed${since}`
+          ? `${outOf(sockets.length, process)} ${sockets.length === 1 ? 'waits' : 'wait'} to be closed${since}`
           : `${count} of ${plural(connections, 'connection')} ${sockets.length === 1 ? 'waits' : 'wait'} to be closed${since}`;
   const budget = [
     ...(arrivals ? [`+${formatRate(arrivals.perHour)} an hour`] : []),
@@ -148,6 +149,12 @@ function summary({ subject, age, arrivals, fds, cause }: Finding): string[] {
   const direction = kind !== 'closed' && kind !== 'backlog' && cause !== 'churn' ? directionText(subject) : [];
   return [first, ...(budget.length > 0 ? [budget.join(' · ')] : []), ...direction];
 }
+
+/** Where connections were not counted, all sockets of the process are known, of whatever kind. */
+const outOf = (count: number, process: Process | undefined): string =>
+  process?.sockets === undefined
+    ? plural(count, 'connection')
+    : `${formatNumber(count)} of ${plural(process.sockets.size, 'socket')}`;
 
 function sinceText({ oldestMs, oldestAtMostMs, exact }: NonNullable<Finding['age']>): string {
   const least = formatDuration(oldestMs);
@@ -191,7 +198,7 @@ function steps(next: NextStep[], { paint, width }: ReportOptions): string[] {
 const SHOWN_PEERS = 5;
 
 const peerName = ({ address, port, service }: PeerGroup): string =>
-  port === undefined ? address : `${formatEndpoint({ address, port })}${service ? ` (${service})` : ''}`;
+  port === undefined ? address : `${formatEndpoint({ address, port })}${service ? ` (${printable(service)})` : ''}`;
 
 function peersLine(peers: PeerGroup[], { paint, width }: ReportOptions): string[] {
   if (peers.length === 0) return [];

@@ -14,7 +14,10 @@ export const printable = (text: string): string =>
 
 /** Shortens to `width` with an ellipsis at the end. */
 export const cut = (text: string, width: number): string =>
-  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+  text.length <= width ? text : `${wholeCharacters(text.slice(0, Math.max(0, width - 1)))}…`;
+
+/** Without the first half of a surrogate pair at the end. */
+const wholeCharacters = (text: string): string => text.replace(/[\ud800-\udbff]$/, '');
 
 /** Breaks at spaces into lines of at most `width`, the first indented by `indent`, the others by `hanging`. */
 export function wrap(text: string, width: number, indent: number, hanging = indent): string[] {
@@ -23,18 +26,18 @@ export function wrap(text: string, width: number, indent: number, hanging = inde
   for (const word of text.split(NOT_BEFORE_A_UNIT)) {
     const margin = lines.length === 0 ? indent : hanging;
     if (line !== '' && margin + line.length + 1 + word.length > width) {
-      lines.push(' '.repeat(margin) + line);
+      lines.push((' '.repeat(margin) + line).trimEnd());
       line = word;
     } else {
       line = line === '' ? word : `${line} ${word}`;
     }
   }
-  if (line !== '') lines.push(' '.repeat(lines.length === 0 ? indent : hanging) + line);
+  if (line !== '') lines.push((' '.repeat(lines.length === 0 ? indent : hanging) + line).trimEnd());
   return lines;
 }
 
 /** A number stays with its unit: `50 %` and `36 s` are one word each. */
-const NOT_BEFORE_A_UNIT = /(?<![0-9]) |(?<=[0-9]) (?!(?:s|min|h|d)\b|%)/;
+const NOT_BEFORE_A_UNIT = /(?<![0-9]) |(?<=[0-9]) (?!(?:s|min|h|d)\b|%(?: |$))/;
 
 /** Pads a left and a right part to the width; the right one goes to a line of its own when both do not fit. */
 export function spread(left: string, right: string, width: number): { gap: string; fits: boolean } {

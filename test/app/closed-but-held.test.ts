@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type CaptureOptions, captureFrom } from '../../src/app/capture.ts';
+import { captureFrom } from '../../src/app/capture.ts';
+import type { CaptureOptions } from '../../src/app/search.ts';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { type FakeData, FakeMachine } from '../helpers/fake-machine.ts';
 import { HOST_NETNS, holding, listener, socket, sockets, times } from '../helpers/model.ts';

@@ -1,5 +1,6 @@
 import type {
   DatagramSink,
+  FdOwner,
   FdTable,
   Machine,
   NetNsEntry,
@@ -94,8 +95,13 @@ export class FakeMachine implements Machine {
     this.#ask('processes');
     return this.#processes.map((it) => {
       const netns = 'netns' in it ? it.netns : HOST_NETNS;
-      return { pid: it.pid, uid: it.uid ?? 33, fdCount: countOf(it), ...(netns !== undefined && { netns }) };
+      return { pid: it.pid, ...(netns !== undefined && { netns }) };
     });
+  }
+
+  fdOwners(pids: number[]): Map<number, FdOwner> {
+    const known = this.#processes.filter(({ pid }) => pids.includes(pid));
+    return new Map(known.map((it) => [it.pid, { uid: it.uid ?? 33, fdCount: countOf(it) }]));
   }
 
   ownNetns(): number {

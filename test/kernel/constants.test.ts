@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/kernel-constants.ts', import.meta.url));
-const noCompiler = !process.env['CI'] && spawnSync('cc', ['--version']).error !== undefined;
+const noCompiler = !process.env.CI && spawnSync('cc', ['--version']).error !== undefined;
 
 test('structs, offsets and constants are those of the C headers', {
   skip: noCompiler && 'needs a C compiler (cc)',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Machine, NetNsEntry, ProcessEntry } from '../../src/kernel/machine.ts';
-import { RecordingMachine, ReplayingMachine } from '../../src/kernel/recorder.ts';
+import type { FdOwner, Machine, NetNsEntry, ProcessEntry } from '../../src/kernel/machine.ts';
+import { RecordingMachine } from '../../src/kernel/recorder.ts';
+import { ReplayingMachine } from '../../src/kernel/replayer.ts';
 import { SystemError } from '../../src/model/errors.ts';
 
 /** A value, or the errno with which it is refused. */
@@ -12,6 +13,7 @@ type Replies = {
   now: Reply<number>;
   host: Reply<{ name: string; kernel: string }>;
   processes: Reply<ProcessEntry[]>;
+  fdOwners: Reply<Map<number, FdOwner>>;
   ownNetns: Reply<number>;
   openNetns: Reply<null>;
   sockstat: Reply<{ v4: string; v6: string }>;
@@ -25,7 +27,8 @@ type Replies = {
   link: Reply<string>;
 };
 
-const NETNS: NetNsEntry = { id: 7, path: '/proc/1/ns/net' };
+const NETNS: NetNsEntry = { id: 7, paths: ['/proc/1/ns/net'], pids: [1] };
+const PATH = '/proc/1/ns/net';
 const DUMP = { states: 256, tcpInfo: true };
 
 /** Answers each question with the next of its replies. */
@@ -43,6 +46,7 @@ function machineOf(rounds: Replies[]): Machine {
     now: () => answer('now'),
     host: () => answer('host'),
     processes: () => answer('processes'),
+    fdOwners: () => answer('fdOwners'),
     ownNetns: () => answer('ownNetns'),
     openNetns: () => {
       answer('openNetns');
@@ -79,7 +83,7 @@ function interview(machine: Machine, datagrams: number): unknown[] {
       throw error;
     }
   };
-  const netns = attempt(() => machine.openNetns(NETNS));
+  const netns = attempt(() => machine.openNetns(NETNS, PATH));
   const tables = typeof netns === 'string' ? undefined : (netns as ReturnType<Machine['openNetns']>);
   const dumped: number[][] = [];
   return [
@@ -87,6 +91,7 @@ function interview(machine: Machine, datagrams: number): unknown[] {
     attempt(() => machine.now()),
     attempt(() => machine.host()),
     attempt(() => machine.processes()),
+    attempt(() => machine.fdOwners([812])),
     attempt(() => machine.ownNetns()),
     tables ? attempt(() => tables.sockstat()) : netns,
     tables &&
@@ -97,7 +102,10 @@ function interview(machine: Machine, datagrams: number): unknown[] {
         }),
       ),
     dumped,
-    attempt(() => machine.fdTable(812)),
+    attempt(() => {
+      const { count, sockets } = machine.fdTable(812);
+      return { count, sockets: [...sockets.keys()].map((inode) => [inode, sockets.get(inode)]) };
+    }),
     attempt(() => machine.socketProtocol(812, 3)),
     attempt(() => machine.cgroupPids(5n)),
     attempt(() => machine.containerNames({ engine: 'docker', id: 'abc' })),
@@ -105,6 +113,11 @@ function interview(machine: Machine, datagrams: number): unknown[] {
     attempt(() => [...machine.readHead('/proc/812/exe', 4)]),
     attempt(() => machine.link('/proc/812/exe')),
   ];
+}
+
+/** NLMSG_DONE with something behind it: a message that is understood, so that nothing of it is blanked. */
+function endOfDump(rest: Uint8Array): Uint8Array {
+  return Uint8Array.from([20, 0, 0, 0, 3, 0, ...new Array<number>(10).fill(0), 0, 0, 0, 0, ...rest]);
 }
 
 const id = fc.nat(0xffffffff);
@@ -118,11 +131,16 @@ const optional = { ...PLAIN, requiredKeys: ['pid'] as ['pid'] };
 const replies: fc.Arbitrary<Replies> = fc.record({
   now: reply(fc.nat(2 ** 42)),
   host: reply(fc.record({ name: fc.string(), kernel: fc.string() }, PLAIN)),
-  processes: reply(fc.array(fc.record({ pid: id, netns: id, uid: id, fdCount: fc.nat(9) }, optional))),
+  processes: reply(fc.array(fc.record({ pid: id, netns: id }, optional))),
+  fdOwners: reply(
+    fc
+      .record({ uid: id, fdCount: fc.nat(9) }, { ...PLAIN, requiredKeys: ['uid'] })
+      .map((owner) => new Map([[812, owner]])),
+  ),
   ownNetns: reply(id),
   openNetns: reply(fc.constant(null)),
   sockstat: reply(fc.record({ v4: fc.string(), v6: fc.string() }, PLAIN)),
-  dump: reply(fc.array(fc.uint8Array({ maxLength: 64 }), { minLength: 2, maxLength: 4 })),
+  dump: reply(fc.array(fc.uint8Array({ maxLength: 40 }).map(endOfDump), { minLength: 2, maxLength: 4 })),
   fdTable: reply(
     fc.record(
       {
@@ -189,7 +207,7 @@ test('a dump that was recorded to its end does not go on in the replay', () => {
   const recorder = new RecordingMachine(
     machineOf([{ openNetns: { value: null }, dump: { value: [new Uint8Array(3)] } } as unknown as Replies]),
   );
-  recorder.openNetns(NETNS).dump(DUMP, () => false);
+  recorder.openNetns(NETNS, PATH).dump(DUMP, () => false);
   const tables = new ReplayingMachine(recorder.tape, '/rec').openNetns(NETNS);
   assert.throws(() => tables.dump(DUMP, () => true), SystemError);
 });

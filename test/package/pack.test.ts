@@ -16,7 +16,7 @@ type Run = { status: number | null; stdout: string; stderr: string };
 function run(command: string, args: string[], cwd: string): Run {
   // npm hands its settings of this checkout to scripts as npm_config_*; the empty project has none of them.
   const own = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_TEST|INIT_CWD)/.test(name));
-  const env = { ...Object.fromEntries(own), PATH: `${join(process.execPath, '..')}${delimiter}${process.env['PATH']}` };
+  const env = { ...Object.fromEntries(own), PATH: `${join(process.execPath, '..')}${delimiter}${process.env.PATH}` };
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, env, encoding: 'utf8' });
   if (error) throw error;
   return { status, stdout, stderr };
@@ -50,7 +50,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 /** A test of the installed package; where npm cannot reach its registry it is skipped, except in CI. */
 const installed = (title: string, body: () => void): void => {
   test(title, (context) => {
-    if (why !== undefined && !process.env['CI']) return context.skip(why);
+    if (why !== undefined && !process.env.CI) return context.skip(why);
     assert.equal(why, undefined);
     body();
   });

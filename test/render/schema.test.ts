@@ -84,7 +84,8 @@ test('a healthy machine, a recording, churn, and a namespace that was not counte
     assert.deepEqual(problems(printed(from, true)), []);
 });
 
-type Break = (document: ReturnType<typeof structuredClone<any>>) => void;
+// biome-ignore lint/suspicious/noExplicitAny: a document that is about to be damaged has no type
+type Break = (document: any) => void;
 
 const WRONG: Record<string, Break> = {
   'another version': (it) => (it.schema = 'unclosed.report/2'),
@@ -123,6 +124,7 @@ test('every field that is printed is described, and states are those of the mode
   assert.deepEqual(SCHEMA.$defs.state.enum, Object.keys(TCP_STATE));
 });
 
+// biome-ignore lint/suspicious/noExplicitAny: a JSON Schema nests without end
 type Schema = { [key: string]: any };
 
 /** Paths of fields for which no part of the schema has a property. */
@@ -130,18 +132,18 @@ function undescribed(value: unknown, schema: Schema, path: string): string[] {
   if (typeof value !== 'object' || value === null) return [];
   const parts = partsOf(schema);
   if (Array.isArray(value)) {
-    const items = parts.find(({ items }) => items)?.['items'];
+    const items = parts.find(({ items }) => items)?.items;
     return items ? value.flatMap((entry) => undescribed(entry, items, `${path}[]`)) : [`${path}[]`];
   }
   return Object.entries(value).flatMap(([key, entry]) => {
     if (parts.some(({ additionalProperties }) => additionalProperties)) return [];
-    const described = parts.find(({ properties }) => properties?.[key])?.['properties'][key];
+    const described = parts.find(({ properties }) => properties?.[key])?.properties[key];
     return described ? undescribed(entry, described, `${path}.${key}`) : [`${path}.${key}`];
   });
 }
 
 function partsOf(schema: Schema): Schema[] {
-  const target = schema['$ref'] ? SCHEMA.$defs[schema['$ref'].replace('#/$defs/', '')] : undefined;
-  const inner = [...(schema['anyOf'] ?? []), ...(schema['oneOf'] ?? []), ...(target ? [target] : [])];
+  const target = schema.$ref ? SCHEMA.$defs[schema.$ref.replace('#/$defs/', '')] : undefined;
+  const inner = [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(target ? [target] : [])];
   return [schema, ...inner.flatMap(partsOf)];
 }

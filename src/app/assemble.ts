@@ -1,0 +1,147 @@
+import { isLoopback } from '../diagnose/listeners.ts';
+import type { Walk } from '../kernel/holders.ts';
+import { type Machine, type ProcessEntry, readText } from '../kernel/machine.ts';
+import { describeHolder, Identities } from '../kernel/process-facts.ts';
+import { SystemError } from '../model/errors.ts';
+import type { Process, SocketFds } from '../model/process.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Listener, TcpSocket } from '../model/socket.ts';
+import { parseServices } from '../parse/services.ts';
+import type { ClosedSearch } from './closed-but-held.ts';
+import { addStates, countStates, type NamespaceReader } from './namespaces.ts';
+import type { Found } from './search.ts';
+
+/** Puts together what was read: the snapshot holds what a report can speak of, and no more. */
+export function assemble(
+  machine: Machine,
+  reader: NamespaceReader,
+  processes: ProcessEntry[],
+  { walk, others, closed }: Found,
+  begun: number,
+): Snapshot {
+  const ends = others ? otherEnds(reader.sockets, others) : new Set<TcpSocket>();
+  const holders = describeHolders(machine, processes, walk, reader, ends, closed);
+  const kept = others && heldOrOpposite(others, holders, ends);
+  const byState = countStates(reader.sockets, reader.listeners.length);
+  if (others) addStates(byState, others);
+  const takenAt = machine.now();
+  const tcpSockets = reader.namespaces.reduce<number | undefined>(
+    (sum, { sockets }) => (sum === undefined || sockets === undefined ? undefined : sum + sockets),
+    0,
+  );
+  return {
+    takenAt,
+    tookMs: takenAt - begun,
+    source: machine.source,
+    host: machine.host(),
+    namespaces: reader.namespaces.map(({ id, name, sockets }) => ({
+      id,
+      ...(name !== undefined && { name }),
+      ...(sockets !== undefined && { sockets }),
+    })),
+    processCount: processes.length,
+    ...(tcpSockets !== undefined && { tcpSockets }),
+    byState,
+    sockets: reader.sockets.concat(kept ?? []),
+    listeners: reader.listeners,
+    processes: holders,
+    ...(closed.found && { closedButHeld: closed.found }),
+    ...(closed.atMost !== undefined && { closedButHeldAtMost: closed.atMost }),
+    services: holders.size > 0 ? readServices(machine) : new Map(),
+    gaps: reader.gaps,
+    reading: {
+      netlink: reader.namespaces.filter(({ source }) => source === 'netlink').length,
+      text: reader.namespaces.filter(({ source }) => source === 'text').length,
+      lookedAt: walk?.lookedAt ?? 0,
+      leftOut: walk?.skipped ?? 0,
+    },
+  };
+}
+
+function readServices(machine: Machine): Map<number, string> {
+  try {
+    return parseServices(readText(machine, '/etc/services'));
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    return parseServices(undefined);
+  }
+}
+
+/** Of the sockets in other states those that one of the holders has, and those at the other end of a CLOSE_WAIT socket. */
+function heldOrOpposite(others: TcpSocket[], holders: Map<number, Process>, ends: Set<TcpSocket>): TcpSocket[] {
+  const byInode = new Map<number, TcpSocket>();
+  for (const socket of others) if (socket.inode !== undefined) byInode.set(socket.inode, socket);
+  const kept = new Set(ends);
+  if (byInode.size > 0) {
+    for (const { sockets } of holders.values()) {
+      for (const inode of sockets?.keys() ?? []) {
+        const socket = byInode.get(inode);
+        if (socket) kept.add(socket);
+      }
+    }
+  }
+  return [...kept];
+}
+
+/** The other ends of CLOSE_WAIT sockets, where they are on this machine: the same addresses and ports, the other way. */
+function otherEnds(sockets: TcpSocket[], others: TcpSocket[]): Set<TcpSocket> {
+  const ends = new Set<TcpSocket>();
+  if (others.length === 0) return ends;
+  const ports = new Map<number, TcpSocket[]>();
+  for (const other of others) {
+    const key = other.local.port * 65_536 + other.peer.port;
+    const same = ports.get(key);
+    if (same) same.push(other);
+    else ports.set(key, [other]);
+  }
+  for (const { local, peer } of sockets) {
+    for (const other of ports.get(peer.port * 65_536 + local.port) ?? []) {
+      if (other.local.address === peer.address && other.peer.address === local.address) ends.add(other);
+    }
+  }
+  return ends;
+}
+
+/**
+ * Describes every process that holds something which the report speaks of: a stuck socket, the listener it came in by,
+ * its other end, or a closed socket.
+ */
+function describeHolders(
+  machine: Machine,
+  processes: ProcessEntry[],
+  walk: Walk | undefined,
+  reader: NamespaceReader,
+  ends: Set<TcpSocket>,
+  closed: ClosedSearch,
+): Map<number, Process> {
+  const holders = new Map<number, Process>();
+  if (!walk) return holders;
+  const relevant = new Set<number>();
+  for (const { inode } of [...ends, ...concernedListeners(reader)]) if (inode !== undefined) relevant.add(inode);
+  const holdsClosed = new Set(closed.found?.map(({ pid }) => pid));
+  const identities = new Identities(machine);
+  for (const entry of processes) {
+    const table = walk.tables.get(entry.pid);
+    if (!table) continue;
+    const named = walk.holders.has(entry.pid) || holdsClosed.has(entry.pid);
+    if (!named && !holdsAny(table.sockets, relevant)) continue;
+    const process = describeHolder(machine, entry, table, identities);
+    if (process) holders.set(entry.pid, process);
+  }
+  return holders;
+}
+
+function holdsAny(sockets: SocketFds, inodes: Set<number>): boolean {
+  for (const inode of sockets.keys()) if (inodes.has(inode)) return true;
+  return false;
+}
+
+/** Listeners that the sockets came in by, and local ones that they go out to. */
+function concernedListeners({ sockets, listeners }: NamespaceReader): Listener[] {
+  const ports = new Set<number>();
+  for (const { local, peer } of sockets) {
+    ports.add(local.port);
+    if (isLoopback(peer.address) || peer.address === local.address) ports.add(peer.port);
+  }
+  return listeners.filter(({ local }) => ports.has(local.port));
+}

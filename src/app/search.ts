@@ -1,0 +1,98 @@
+import { standingOf } from '../diagnose/ages.ts';
+import { ListenerIndex } from '../diagnose/listeners.ts';
+import { findHolders, type Walk, type Wanted } from '../kernel/holders.ts';
+import type { Machine, ProcessEntry } from '../kernel/machine.ts';
+import { DEFAULT_LIMITS } from '../model/finding.ts';
+import type { TcpSocket } from '../model/socket.ts';
+import { type ClosedSearch, findClosedButHeld } from './closed-but-held.ts';
+import type { NamespaceReader } from './namespaces.ts';
+
+/** What to look at. Times in milliseconds. */
+export type CaptureOptions = {
+  /** CLOSE_WAIT for at least this long is stuck. */
+  stuckAfterMs?: number;
+  /** Look for holders among these processes only. */
+  pids?: number[];
+  /** Look for the holders of young CLOSE_WAIT sockets too, not only of stuck ones. */
+  young?: boolean;
+  /** Look at the descriptors of every process, so that no further holder of a socket is missed. */
+  allHolders?: boolean;
+  /** Search for descriptors of closed sockets: when counters say there are some, always, or never. */
+  closedButHeld?: 'auto' | 'always' | 'never';
+};
+
+/** What was found out about who holds what. */
+export type Found = {
+  /** Absent when there was no reason to look at descriptors. */
+  walk?: Walk;
+  /** Sockets in other states; absent when they were not read. */
+  others?: TcpSocket[];
+  /** Wanted sockets without a known holder. */
+  unowned: number;
+  closed: ClosedSearch;
+};
+
+/** Decides what is worth looking for, and looks: nothing stuck means that no descriptor is looked at at all. */
+export function search(
+  machine: Machine,
+  reader: NamespaceReader,
+  processes: ProcessEntry[],
+  options: CaptureOptions,
+): Found {
+  const wanted = wantedSockets(reader, options);
+  const unlisted = reader.unlisted();
+  const mode = options.closedButHeld ?? 'auto';
+  const searchAll = mode === 'always' || (mode === 'auto' && (unlisted ?? 0) >= CLOSED_WORTH_A_WALK && !options.pids);
+  if (wanted.inodes.size === 0 && !searchAll && !options.pids) {
+    return { unowned: 0, closed: unlisted === 0 ? { found: [], atMost: 0 } : atMost(unlisted) };
+  }
+  const walk = findHolders(machine, processes, {
+    ...wanted,
+    ...(options.pids && { only: new Set(options.pids) }),
+    everywhere: options.allHolders === true || searchAll,
+  });
+  const others = searchAll || (reader.others ?? 0) <= MOST_OTHERS ? reader.readOthers() : undefined;
+  const closed =
+    mode === 'never' || unlisted === 0 || !others
+      ? atMost(unlisted)
+      : findClosedButHeld(machine, reader, walk, others, processes, {
+          everyProcess: options.pids === undefined,
+          unlisted: options.pids ? undefined : unlisted,
+        });
+  return { walk, ...(others && { others }), unowned: options.pids ? 0 : walk.missing, closed };
+}
+
+/**
+ * From so many TCP sockets that are in no table on, every process is searched for them (2 microseconds a descriptor);
+ * below, only the processes that are looked at anyway. A few are normal: a socket is in no table until it is connected.
+ */
+const CLOSED_WORTH_A_WALK = 10;
+
+/**
+ * Sockets in other states give the total that stuck ones are compared with, and the other ends on this machine. Reading
+ * them costs 2 microseconds each, so where there are more than this the report does without.
+ */
+const MOST_OTHERS = 20_000;
+
+const atMost = (unlisted: number | undefined): ClosedSearch =>
+  unlisted === undefined ? {} : unlisted === 0 ? { found: [], atMost: 0 } : { atMost: unlisted };
+
+type Sought = Pick<Wanted, 'inodes' | 'netns' | 'uids' | 'cgroups'>;
+
+/** The sockets whose holder matters: stuck ones, and the listeners of those that nobody has accepted. */
+function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought {
+  const limit = options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
+  const index = new ListenerIndex(reader.listeners);
+  const sought: Sought = { inodes: new Map(), netns: new Set(), uids: new Set(), cgroups: new Set() };
+  for (const socket of reader.sockets) {
+    if (socket.state !== 'CLOSE_WAIT') continue;
+    if (!options.young && standingOf(socket, limit) === 'young') continue;
+    const held = socket.inode === undefined ? index.of(socket) : socket;
+    if (held?.inode === undefined) continue;
+    sought.inodes.set(held.inode, false);
+    sought.netns.add(held.netns);
+    if (held.uid !== undefined) sought.uids.add(held.uid);
+    if (held.cgroupId !== undefined) sought.cgroups.add(held.cgroupId);
+  }
+  return sought;
+}

@@ -1,0 +1,111 @@
+import { SystemError } from '../model/errors.ts';
+import type { Container } from '../model/process.ts';
+import type { Source } from '../model/snapshot.ts';
+import type { ContainerNames } from '../parse/container-config.ts';
+import {
+  decodeDatagrams,
+  decodeFdOwners,
+  decodeFdTable,
+  decodeNumber,
+  decodeProcesses,
+  foreign,
+  question,
+} from './answers.ts';
+import type { FdOwner, FdTable, Machine, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
+import type { Tape } from './tape.ts';
+
+const decoder = new TextDecoder();
+
+/** Answers from a tape. What is not on it is refused like a file that does not exist. */
+export class ReplayingMachine implements Machine {
+  readonly source: Source;
+  readonly #tape: Tape;
+
+  constructor(tape: Tape, path: string) {
+    this.#tape = tape;
+    this.source = { kind: 'recording', path };
+  }
+
+  #text(name: string): string {
+    return decoder.decode(this.#tape.next(name));
+  }
+
+  #json(name: string): Record<string, unknown> {
+    try {
+      const value: unknown = JSON.parse(this.#text(name));
+      if (typeof value === 'object' && value !== null) return { ...value };
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    throw foreign(name);
+  }
+
+  now(): number {
+    return decodeNumber(this.#text(question.now), question.now);
+  }
+
+  host(): { name: string; kernel: string } {
+    const { name, kernel } = this.#json(question.host);
+    return { name: String(name), kernel: String(kernel) };
+  }
+
+  processes(): ProcessEntry[] {
+    return decodeProcesses(this.#text(question.processes));
+  }
+
+  fdOwners(pids: number[]): Map<number, FdOwner> {
+    const owners = decodeFdOwners(this.#text(question.fdOwners));
+    return new Map([...owners].filter(([pid]) => pids.includes(pid)));
+  }
+
+  ownNetns(): number {
+    return decodeNumber(this.#text(question.ownNetns), question.ownNetns);
+  }
+
+  openNetns(entry: NetNsEntry): NetnsTables {
+    this.#tape.next(question.netns(entry));
+    return {
+      sockstat: () => {
+        const { v4, v6 } = this.#json(question.sockstat(entry));
+        return { v4: String(v4), v6: String(v6) };
+      },
+      dump: (request, sink) => {
+        const bytes = this.#tape.next(question.dump(entry, request));
+        for (const datagram of decodeDatagrams(bytes)) if (!sink(datagram, datagram.length)) return;
+        throw new SystemError('ENODATA', `${question.dump(entry, request)} ends before its dump does`);
+      },
+      close: () => {},
+    };
+  }
+
+  fdTable(pid: number): FdTable {
+    return decodeFdTable(this.#text(question.fds(pid)), question.fds(pid));
+  }
+
+  socketProtocol(pid: number, fd: number): string {
+    return this.#text(question.protocol(pid, fd));
+  }
+
+  cgroupPids(id: bigint): number[] {
+    return this.#text(question.cgroup(id))
+      .split('\n')
+      .filter(Boolean)
+      .map((pid) => decodeNumber(pid, question.cgroup(id)));
+  }
+
+  containerNames({ id }: Pick<Container, 'engine' | 'id'>): ContainerNames {
+    return this.#json(question.container(id));
+  }
+
+  read(path: string): Uint8Array {
+    return this.#tape.next(question.file(path));
+  }
+
+  readHead(path: string): Uint8Array {
+    return this.#tape.next(question.head(path));
+  }
+
+  link(path: string): string {
+    return this.#text(question.link(path));
+  }
+}
