@@ -37,7 +37,7 @@ export function wrap(text: string, width: number, indent: number, hanging = inde
 }
 
 /** A number stays with its unit: `50 %` and `36 s` are one word each. */
-const NOT_BEFORE_A_UNIT = /(?<![0-9]) |(?<=[0-9]) (?!(?:s|min|h|d)\b|%(?: |$))/;
+const NOT_BEFORE_A_UNIT = /(?<![0-9]) |(?<=[0-9]) (?!(?:s|min|h|d|%)(?:[ ,.:]|$))/;
 
 /** Pads a left and a right part to the width; the right one goes to a line of its own when both do not fit. */
 export function spread(left: string, right: string, width: number): { gap: string; fits: boolean } {
