@@ -42,7 +42,7 @@ function inEachNamespace(command: string[], world: World): string[] {
 
 /** Our report says "17 of 20 connections wait to be closed" in every finding, and sums up those it does not show. */
 export function foundByUs(report: string): number {
-  const shown = report.matchAll(/^ +([\d,]+)(?: of [\d,]+)? connections? waits? to be closed/gm);
+  const shown = report.matchAll(/^ +([\d,]+)(?: of [\d,]+)? (?:connections?|sockets?) waits? to be closed/gm);
   const summedUp = report.matchAll(/^and [\d,]+ more findings? with ([\d,]+) sockets?/gm);
   const counts = [...shown, ...summedUp].map(([, count = '']) => Number(count.replaceAll(',', '')));
   return counts.reduce((sum, count) => sum + count, 0);

@@ -81,7 +81,8 @@ export class CaseBuilder {
       .sort((a, b) => b.sockets - a.sockets);
   }
 
-  build(connections: number | undefined): Case {
+  /** `elsewhere`: connections of the process that were not added here; absent when nobody counted. */
+  build(elsewhere: number | undefined): Case {
     const sockets = oldestFirst(this.#sockets);
     const uid = sockets[0]?.uid;
     const [listener] = this.#listeners;
@@ -94,7 +95,7 @@ export class CaseBuilder {
       stuck: this.#stuck,
       maybeStuck: this.#maybeStuck,
       closedFds: 0,
-      ...(connections !== undefined && this.#who.kind === 'held' && { connections }),
+      ...(elsewhere !== undefined && this.#who.kind === 'held' && { connections: elsewhere + sockets.length }),
       coHolders: this.#otherHolders(),
       direction: directionOf(this.#inbound, sockets.length),
       peers: [...this.#peers.values()].flatMap((ports) => [...ports.values()]).sort((a, b) => b.sockets - a.sockets),

@@ -17,15 +17,26 @@ export function correlate(snapshot: Snapshot, stuckAfterMs: number): Case[] {
   const accepting = portsInUse(snapshot, index);
 
   for (const socket of snapshot.sockets) {
-    if (connections) {
-      for (const process of holders.of(socket.inode)) connections.set(process, (connections.get(process) ?? 0) + 1);
-    }
+    const listener = socket.state === 'CLOSE_WAIT' ? index.of(socket) : undefined;
+    const primary = holders.primary(socket.inode, listener);
+    if (connections) countElsewhere(connections, socket, primary, holders);
     if (socket.state !== 'CLOSE_WAIT') continue;
-    const listener = index.of(socket);
     const inbound = listener !== undefined || accepting.has(socket.local.port);
-    builders.of(socket, holders.primary(socket.inode, listener), listener).add(socket, inbound, listener);
+    builders.of(socket, primary, listener).add(socket, inbound, listener);
   }
   return [...builders.build(connections), ...closedCases(snapshot)];
+}
+
+/** Counts the connections of each process but those that its own case counts: the CLOSE_WAIT ones it is named for. */
+function countElsewhere(
+  connections: Map<Process, number>,
+  { state, inode }: TcpSocket,
+  primary: Process | undefined,
+  holders: Holders,
+): void {
+  const count = (process: Process): void => void connections.set(process, (connections.get(process) ?? 0) + 1);
+  if (primary && state !== 'CLOSE_WAIT') count(primary);
+  for (const other of holders.others(inode, primary)) count(other);
 }
 
 /** Finds or makes the case a socket belongs to. */
@@ -56,7 +67,7 @@ class Builders {
 
   build(connections: Map<Process, number> | undefined): Case[] {
     return [
-      ...[...this.#held].map(([process, builder]) => builder.build(connections?.get(process))),
+      ...[...this.#held].map(([process, builder]) => builder.build(connections && (connections.get(process) ?? 0))),
       ...[...this.#backlog.values(), ...this.#unowned.values()].map((builder) => builder.build(undefined)),
     ];
   }
@@ -76,8 +87,10 @@ const MANY_ON_ONE_PORT = 3;
 /** Local ports that connections came in by although nobody listens there any more. */
 function portsInUse({ sockets }: Snapshot, index: ListenerIndex): Set<number> {
   const counts = new Map<number, number>();
-  for (const { local } of sockets) counts.set(local.port, (counts.get(local.port) ?? 0) + 1);
-  const ports = [...counts].filter(([port, count]) => count >= MANY_ON_ONE_PORT && index.at(port).length === 0);
+  for (const { local } of sockets) {
+    if (index.at(local.port).length === 0) counts.set(local.port, (counts.get(local.port) ?? 0) + 1);
+  }
+  const ports = [...counts].filter(([, count]) => count >= MANY_ON_ONE_PORT);
   return new Set(ports.map(([port]) => port));
 }
 

@@ -9,9 +9,15 @@ import { formatNumber, plural } from '../model/words.ts';
 export function receiveQueueEvidence({ kind, sockets }: Case): Evidence[] {
   if (kind === 'backlog' || sockets.length === 0) return [];
   const all = sockets.length;
-  const read = sockets.filter(({ recvQueue }) => recvQueue === 0).length;
-  const endLeft = sockets.filter(({ recvQueue }) => recvQueue === 1).length;
-  const dataLeft = sockets.filter(({ recvQueue }) => recvQueue > 1);
+  let read = 0;
+  let endLeft = 0;
+  let [least, most] = [Number.POSITIVE_INFINITY, 0];
+  for (const { recvQueue } of sockets) {
+    if (recvQueue === 0) read++;
+    else if (recvQueue === 1) endLeft++;
+    else [least, most] = [Math.min(least, recvQueue), Math.max(most, recvQueue)];
+  }
+  const dataLeft = all - read - endLeft;
   const of = (count: number): string =>
     count === all
       ? all === 1
@@ -26,21 +32,12 @@ export function receiveQueueEvidence({ kind, sockets }: Case): Evidence[] {
       says: 'all data was read, but never the end: nobody reads any more',
     },
     {
-      count: dataLeft.length,
-      fact: `Recv-Q ${range(dataLeft.map(({ recvQueue }) => recvQueue))} on ${of(dataLeft.length)}`,
+      count: dataLeft,
+      fact: `Recv-Q ${least === most ? formatNumber(least) : `${formatNumber(least)} to ${formatNumber(most)}`} on ${of(dataLeft)}`,
       says: 'data lies unread: the reader is stuck or never came',
     },
   ].flatMap(({ count, fact, says }) => (count > 0 ? [{ fact, says }] : []));
 }
-
-function range(values: number[]): string {
-  const [low, high] = [min(values), max(values)];
-  return low === high ? formatNumber(low) : `${formatNumber(low)} to ${formatNumber(high)}`;
-}
-
-// Not Math.min(...values): that many arguments overflow the stack.
-const min = (values: number[]): number => values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
-const max = (values: number[]): number => values.reduce((a, b) => Math.max(a, b), 0);
 
 export function holderEvidence({ kind, coHolders, process }: Case): Evidence[] {
   const [first] = coHolders;

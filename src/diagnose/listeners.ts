@@ -24,6 +24,8 @@ function preferred(candidate: Listener, best: Listener): boolean {
   return exact !== 0 ? exact > 0 : candidate.queue > best.queue;
 }
 
+const NONE: readonly Listener[] = [];
+
 /** Listeners by port, so that 100,000 sockets do not each look at all of them. */
 export class ListenerIndex {
   readonly #byPort = new Map<number, Listener[]>();
@@ -41,8 +43,8 @@ export class ListenerIndex {
     return candidates && matchListener(socket, candidates);
   }
 
-  at(port: number): Listener[] {
-    return this.#byPort.get(port) ?? [];
+  at(port: number): readonly Listener[] {
+    return this.#byPort.get(port) ?? NONE;
   }
 }
 

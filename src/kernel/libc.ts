@@ -54,6 +54,7 @@ const AT_FDCWD = -100;
 const S_IFMT = 0xf000;
 const S_IFSOCK = 0xc000;
 const statxBuffer = allocate(256);
+const statxWords = new Uint32Array(statxBuffer.bytes.buffer, statxBuffer.bytes.byteOffset, 64);
 
 export type FileStatus = { isSocket: boolean; uid: number; inode: number; size: number; device: number };
 
@@ -81,10 +82,9 @@ export function fileStatusOf(path: string): FileStatus {
  */
 export function socketInodeAt(directory: number, name: number, device: number): number {
   if (statx_(directory, name, 0, STATX_TYPE_UID_INO_SIZE, statxBuffer.address) < 0) return -1;
-  const b = statxBuffer.bytes;
-  if ((b.readUInt16LE(28) & S_IFMT) !== S_IFSOCK) return 0;
-  if (b.readUInt32LE(136) * 2 ** 20 + b.readUInt32LE(140) !== device) return 0;
-  return b.readUInt32LE(32); // sockfs numbers its inodes in 32 bits, as inet_diag_msg.idiag_inode does
+  if (((statxWords[7] ?? 0) & S_IFMT) !== S_IFSOCK) return 0; // stx_mode, at 28
+  if ((statxWords[34] ?? 0) * 2 ** 20 + (statxWords[35] ?? 0) !== device) return 0; // stx_dev_*, at 136
+  return statxWords[8] ?? 0; // stx_ino, at 32: sockfs numbers in 32 bits, as inet_diag_msg.idiag_inode does
 }
 
 // asm/unistd.h: the generic table serves arm64, riscv64 and loongarch64.

@@ -3,7 +3,7 @@ import { isGone, ParseError, SystemError } from '../model/errors.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { StructReader } from '../parse/bytes.ts';
 import { DiagDecoder, type DiagRequest } from '../parse/inet-diag.ts';
-import { walkDatagram } from '../parse/netlink.ts';
+import { type Datagram, walkDatagram } from '../parse/netlink.ts';
 import { type ProcNetTcpRow, parseProcNetTcp } from '../parse/proc-net.ts';
 import { type Machine, type NetNsEntry, type NetnsTables, OWN_NETNS, readText } from './machine.ts';
 
@@ -44,17 +44,21 @@ function dumpOnce(tables: NetnsTables, netns: number, request: DiagRequest): Tab
   tables.dump(request, (bytes, length) => {
     reader = reader?.bytes === bytes ? reader : new StructReader('inet_diag_msg', bytes);
     const current = reader;
-    const walked = errorOr(() =>
-      walkDatagram(current, length, (_type, from, to) => {
-        const entry = errorOr(() => decoder.decode(current, from, to));
-        if (entry instanceof ParseError) table.errors.push(entry);
-        else if ('state' in entry) table.sockets.push(entry);
+    const decode = (_type: number, from: number, to: number): void => {
+      try {
+        const entry = decoder.decode(current, from, to);
+        if ('state' in entry) table.sockets.push(entry);
         else table.listeners.push(entry);
-      }),
-    );
-    if (walked instanceof ParseError) {
+      } catch (error) {
+        table.errors.push(parseErrorOf(error));
+      }
+    };
+    let walked: Datagram;
+    try {
+      walked = walkDatagram(current, length, decode);
+    } catch (error) {
       // Where one length lies, nothing behind it can be found, nor the end of the dump.
-      table.errors.push(walked);
+      table.errors.push(parseErrorOf(error));
       return false;
     }
     const { end, interrupted } = walked;
@@ -65,13 +69,9 @@ function dumpOnce(tables: NetnsTables, netns: number, request: DiagRequest): Tab
   return table;
 }
 
-function errorOr<T>(parse: () => T): T | ParseError {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof ParseError) return error;
-    throw error;
-  }
+function parseErrorOf(error: unknown): ParseError {
+  if (error instanceof ParseError) return error;
+  throw error;
 }
 
 /**
