@@ -49,12 +49,15 @@ const whoIsIt = ({ kind }: Case): NextStep[] =>
 const listSockets = (process: Process | undefined): NextStep[] =>
   process ? [{ command: `unclosed ${process.pid} --sockets`, why: 'lists each socket with its age and queues' }] : [];
 
-/** The command that shows what the threads of a process do, none of which changes or ends it. */
+/**
+ * The command that shows what the threads of a process do, without changing or ending it. py-spy would stop it for a
+ * moment without --nonblocking; jstack stops a JVM for some milliseconds.
+ */
 function threadsOf(process: Process | undefined): NextStep[] {
   if (!process) return [];
   const { pid, runtime } = process;
   if (runtime === 'java') return [{ command: `jstack ${pid}`, why: 'shows what each thread waits for' }];
   if (runtime === 'python')
-    return [{ command: `py-spy dump --pid ${pid}`, why: 'shows the line of code each thread is in' }];
+    return [{ command: `py-spy dump --nonblocking --pid ${pid}`, why: 'shows the line of code each thread is in' }];
   return [{ command: `grep . /proc/${pid}/task/*/wchan`, why: 'shows what each thread waits for in the kernel' }];
 }

@@ -26,7 +26,10 @@ export function renderJson(snapshot: Snapshot, diagnosis: Diagnosis, rows?: Sock
       processes: snapshot.processCount,
     },
     findings: findings.map(findingOf),
-    ...(rows && { sockets: rows.map(socketOf) }),
+    ...(rows && {
+      sockets: rows.map(socketOf),
+      closed_but_held: snapshot.closedButHeld?.map(({ pid, fd, inode }) => ({ pid, fd, inode })) ?? null,
+    }),
     gaps,
     reading: {
       namespaces_by_netlink: snapshot.reading.netlink,

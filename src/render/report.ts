@@ -185,7 +185,7 @@ function why({ evidence, confidence, crossed, cause }: Finding, { paint, width }
 
 function steps(next: NextStep[], { paint, width }: ReportOptions): string[] {
   if (next.length === 0) return [];
-  const column = Math.min(30, Math.max(0, ...next.map(({ command }) => command?.length ?? 0)));
+  const column = Math.min(40, Math.max(0, ...next.map(({ command }) => command?.length ?? 0)));
   const lines = next.flatMap(({ command, why: reason }) => {
     if (command === undefined) return wrap(printable(reason), width, 4, 6);
     if (command.length > column) return [`    ${paint('strong', printable(command))}`, ...wrap(reason, width, 6)];
