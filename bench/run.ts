@@ -1,19 +1,18 @@
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Case, Command, Scenario } from './case.ts';
 import { fewAmongMany } from './cases/few-among-many.ts';
+import { held } from './cases/held.ts';
 import { idle } from './cases/idle.ts';
 import { namespaces } from './cases/namespaces.ts';
 import { processes } from './cases/processes.ts';
 import { sockets } from './cases/sockets.ts';
 import { stuck100k } from './cases/stuck-100k.ts';
-import { FLOOR, foundByUs } from './commands.ts';
+import { FLOOR, ours } from './commands.ts';
 import { isProgram, measure, type Run } from './measure.ts';
 import { machine, openFiles, renderNotes, renderTable, type ScenarioResult, writeResult } from './results.ts';
 import { inWorld } from './world.ts';
 
-const CASES: Case[] = [idle, sockets, stuck100k, fewAmongMany, processes, namespaces];
-const BIN = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+const CASES: Case[] = [idle, sockets, stuck100k, fewAmongMany, processes, namespaces, held];
 
 const HELP = `Measures unclosed against ss, lsof and netstat on this machine (root; loopback in namespaces of its own).
 
@@ -75,7 +74,8 @@ function runScenario(scenario: Scenario): Promise<ScenarioResult> {
   console.error(`making: ${scenario.label}`);
   const openFilesBefore = openFiles();
   return inWorld(scenario.make, async (world) => {
-    const commands = [ours(), FLOOR, ...scenario.commands];
+    const measuredAsOurs = options.ours === undefined ? ours() : instead(options.ours);
+    const commands = [measuredAsOurs, FLOOR, ...scenario.commands];
     const measured = commands.map((command) => ({
       name: command.name,
       command: command.run(world),
@@ -89,22 +89,8 @@ function runScenario(scenario: Scenario): Promise<ScenarioResult> {
   });
 }
 
-// Without --stuck-after our young sockets were ordinary churn, whose holders nobody looks for: half of the work.
-function ours(): Command {
-  const words = options.ours?.split(' ').filter((word) => word !== '') ?? [
-    'node',
-    BIN,
-    '--no-color',
-    '--stuck-after',
-    '1s',
-  ];
-  const [program = '', ...args] = words;
+function instead(words: string): Command {
+  const [program = '', ...args] = words.split(' ').filter((word) => word !== '');
   const command = [program === 'node' ? process.execPath : program, ...args];
-  return {
-    name: options.ours ?? 'unclosed',
-    run: () => command,
-    needs: options.ours === undefined ? [BIN] : [program],
-    codes: [0, 1],
-    ...(options.ours === undefined && { found: foundByUs }),
-  };
+  return { name: words, run: () => command, needs: [program], codes: [0, 1] };
 }
