@@ -37,6 +37,7 @@ if (process.env[STAGE] === undefined) {
 }
 
 spawnSync('ip', ['link', 'set', 'lo', 'up']);
+spawnSync('umount', ['-R', '/run/netns']); // named namespaces of others; only in this mount namespace
 const folder = join(ROOT, 'fixtures/recordings', `${/^[0-9]+\.[0-9]+/.exec(release())?.[0]}-${name}`);
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });

@@ -2,6 +2,7 @@ import { isLoopback } from '../diagnose/listeners.ts';
 import type { Walk } from '../kernel/holders.ts';
 import { type Machine, type ProcessEntry, readText } from '../kernel/machine.ts';
 import { describeHolder, Identities } from '../kernel/process-facts.ts';
+import { readThreads } from '../kernel/threads.ts';
 import { SystemError } from '../model/errors.ts';
 import type { Process, SocketFds } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
@@ -19,8 +20,9 @@ export function assemble(
   { walk, others, closed }: Found,
   begun: number,
 ): Snapshot {
+  const { name, kernel, arch } = machine.host();
   const ends = others ? otherEnds(reader.sockets, others) : new Set<TcpSocket>();
-  const holders = describeHolders(machine, processes, walk, reader, ends, closed);
+  const holders = describeHolders(machine, processes, walk, reader, ends, closed, arch);
   const kept = others && heldOrOpposite(others, holders, ends);
   const byState = countStates(reader.sockets, reader.listeners.length);
   if (others) addStates(byState, others);
@@ -33,7 +35,7 @@ export function assemble(
     takenAt,
     tookMs: takenAt - begun,
     source: machine.source,
-    host: machine.host(),
+    host: { name, kernel },
     namespaces: reader.namespaces.map(({ id, name, sockets }) => ({
       id,
       ...(name !== undefined && { name }),
@@ -102,6 +104,9 @@ function otherEnds(sockets: TcpSocket[], others: TcpSocket[]): Set<TcpSocket> {
   return ends;
 }
 
+/** Threads of holders that are looked at in one report: 15 microseconds each. */
+const MOST_THREADS = 2000;
+
 /**
  * Describes every process that holds something which the report speaks of: a stuck socket, the listener it came in by,
  * its other end, or a closed socket.
@@ -113,6 +118,7 @@ function describeHolders(
   reader: NamespaceReader,
   ends: Set<TcpSocket>,
   closed: ClosedSearch,
+  arch: string,
 ): Map<number, Process> {
   const holders = new Map<number, Process>();
   if (!walk) return holders;
@@ -120,13 +126,20 @@ function describeHolders(
   for (const { inode } of [...ends, ...concernedListeners(reader)]) if (inode !== undefined) relevant.add(inode);
   const holdsClosed = new Set(closed.found?.map(({ pid }) => pid));
   const identities = new Identities(machine);
+  let threadsLeft = MOST_THREADS;
   for (const entry of processes) {
     const table = walk.tables.get(entry.pid);
     if (!table) continue;
     const named = walk.holders.has(entry.pid) || holdsClosed.has(entry.pid);
     if (!named && !holdsAny(table.sockets, relevant)) continue;
     const process = describeHolder(machine, entry, table, identities);
-    if (process) holders.set(entry.pid, process);
+    if (!process) continue;
+    holders.set(entry.pid, process);
+    if (!walk.holders.has(entry.pid)) continue;
+    const threads = readThreads(machine, entry.pid, arch, threadsLeft);
+    if (!threads || threads.length === 0) continue;
+    process.threadList = threads;
+    threadsLeft -= threads.length;
   }
   return holders;
 }

@@ -135,7 +135,7 @@ export class NamespaceReader {
     const found: TcpSocket[] = [];
     for (const namespace of this.namespaces) {
       if (namespace.others === 0) continue;
-      for (const socket of this.#again(namespace, OTHERS)?.sockets ?? []) found.push(socket);
+      for (const socket of this.#again(namespace, OTHERS, true)?.sockets ?? []) found.push(socket);
     }
     return found;
   }
@@ -145,17 +145,17 @@ export class NamespaceReader {
     const inodes = new Set<number>();
     for (const namespace of this.namespaces) {
       if (namespace.source !== 'netlink') continue;
-      const table = this.#again(namespace, ALL);
+      const table = this.#again(namespace, ALL, false);
       if (!table) return undefined;
       for (const { inode } of [...table.sockets, ...table.listeners]) if (inode !== undefined) inodes.add(inode);
     }
     return inodes;
   }
 
-  #again(namespace: ReadNamespace, states: number): Table | undefined {
+  #again(namespace: ReadNamespace, states: number, tcpInfo: boolean): Table | undefined {
     if (namespace.source !== 'netlink') return undefined;
     try {
-      return this.#withTables(namespace, (tables) => this.#dump(namespace, tables, states, false));
+      return this.#withTables(namespace, (tables) => this.#dump(namespace, tables, states, tcpInfo));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       if (!isGone(error)) this.gaps.push(netlinkUnavailable(error.message, false));

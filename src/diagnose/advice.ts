@@ -1,6 +1,7 @@
 import type { Case, Cause, NextStep } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import { formatEndpoint } from '../model/words.ts';
+import { mergeWaits, silentServices } from './waits.ts';
 
 /** What to do next about a cause: plain steps first, then the commands that tell more. */
 export function nextSteps(cause: Cause, subject: Case): NextStep[] {
@@ -12,7 +13,7 @@ export function nextSteps(cause: Cause, subject: Case): NextStep[] {
     case 'stalled':
       return process?.state === 'stopped'
         ? [{ command: `kill -CONT ${process.pid}`, why: 'lets it run on; first find out who stopped it, and why' }]
-        : threadsOf(process);
+        : [...silentEnds(subject), ...threadsOf(process)];
     case 'accept-backlog': {
       const at = listener ? formatEndpoint(listener.local) : 'the port';
       // With forked workers it is they who accept, and not the process that made the listener.
@@ -20,6 +21,7 @@ export function nextSteps(cause: Cause, subject: Case): NextStep[] {
       return [
         ...resume(process),
         { why: `find out why ${name(worker?.process ?? process)} does not call accept() on ${at}` },
+        ...silentEnds(subject),
         ...threadsOf(worker?.process ?? process),
       ];
     }
@@ -33,6 +35,16 @@ export function nextSteps(cause: Cause, subject: Case): NextStep[] {
     default:
       return [...whoIsIt(subject), ...threadsOf(process), ...listSockets(process)];
   }
+}
+
+/** A call without a time-out waits for ever for an end that says nothing. */
+function silentEnds({ waits, coHolders }: Case): NextStep[] {
+  const merged = mergeWaits([waits, ...coHolders.map((it) => it.waits)].filter((it) => it !== undefined));
+  const ends = silentServices(merged);
+  if (ends.length === 0) return [];
+  return [
+    { why: `find out why ${ends.join(', ')} does not answer, and give the calls to it a time-out (connect and read)` },
+  ];
 }
 
 const name = (process: Process | undefined): string =>

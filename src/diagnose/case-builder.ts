@@ -4,12 +4,14 @@ import type { Listener, TcpSocket } from '../model/socket.ts';
 import { ageAtLeast, standingOf } from './ages.ts';
 import type { Holders } from './holders.ts';
 import type { OtherEnds } from './other-ends.ts';
+import type { WaitReader } from './waits.ts';
 
 /** What a case is made with: the same for all cases of a snapshot. */
 export type CaseContext = {
   stuckAfterMs: number;
   holders: Holders;
   ends: OtherEnds;
+  waits: WaitReader;
   services: ReadonlyMap<number, string>;
 };
 
@@ -74,7 +76,10 @@ export class CaseBuilder {
   #otherHolders(): Case['coHolders'] {
     const { kind, process, listener } = this.#who;
     if (kind === 'backlog') {
-      return this.#context.holders.others(listener?.inode, process).map((other) => ({ process: other, sockets: 0 }));
+      return this.#context.holders.others(listener?.inode, process).map((other) => {
+        const waits = this.#context.waits.of(other);
+        return { process: other, sockets: 0, ...(waits && { waits }) };
+      });
     }
     return [...this.#coHolders]
       .map(([other, sockets]) => ({ process: other, sockets }))
@@ -86,6 +91,7 @@ export class CaseBuilder {
     const sockets = oldestFirst(this.#sockets);
     const uid = sockets[0]?.uid;
     const [listener] = this.#listeners;
+    const waits = this.#context.waits.of(this.#who.process);
     const one = listener && this.#listeners.size === 1 && this.#inbound === sockets.length;
     return {
       ...(one && { listener }),
@@ -97,6 +103,7 @@ export class CaseBuilder {
       closedFds: 0,
       ...(elsewhere !== undefined && this.#who.kind === 'held' && { connections: elsewhere + sockets.length }),
       coHolders: this.#otherHolders(),
+      ...(waits && { waits }),
       direction: directionOf(this.#inbound, sockets.length),
       peers: [...this.#peers.values()].flatMap((ports) => [...ports.values()]).sort((a, b) => b.sockets - a.sockets),
     };

@@ -6,13 +6,15 @@ import { CaseBuilder, type CaseContext } from './case-builder.ts';
 import { Holders } from './holders.ts';
 import { ListenerIndex } from './listeners.ts';
 import { OtherEnds } from './other-ends.ts';
+import { WaitReader } from './waits.ts';
 
 /** Sorts the CLOSE_WAIT sockets of a snapshot into cases: one for each holder, listener or owner. */
 export function correlate(snapshot: Snapshot, stuckAfterMs: number): Case[] {
   const index = new ListenerIndex(snapshot.listeners);
   const holders = new Holders(snapshot);
   const ends = new OtherEnds(snapshot, holders, index);
-  const builders = new Builders({ stuckAfterMs, holders, ends, services: snapshot.services });
+  const waits = new WaitReader(snapshot, index);
+  const builders = new Builders({ stuckAfterMs, holders, ends, waits, services: snapshot.services });
   const connections = snapshot.byState.ESTABLISHED === undefined ? undefined : new Map<Process, number>();
   const accepting = portsInUse(snapshot, index);
 

@@ -12,7 +12,7 @@ import { nextSteps } from './advice.ts';
 import { ageAtLeast, hasExactAge } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
 import { correlate } from './correlate.ts';
-import { ageEvidence, holderEvidence, receiveQueueEvidence } from './evidence.ts';
+import { ageEvidence, holderEvidence, receiveQueueEvidence, threadEvidence } from './evidence.ts';
 import { RULES } from './rules/index.ts';
 import { judgeSeverity, rankOf, worst } from './severity.ts';
 
@@ -62,7 +62,13 @@ function findingOf(subject: Case, snapshot: Snapshot, limits: Limits): Finding {
     subject,
     ...facts,
     ...(arrivals && { arrivals }),
-    evidence: [...evidence, ...receiveQueueEvidence(subject), ...holderEvidence(subject), ...ageEvidence(subject)],
+    evidence: [
+      ...evidence,
+      ...receiveQueueEvidence(subject),
+      ...holderEvidence(subject),
+      ...threadEvidence(subject, cause),
+      ...ageEvidence(subject),
+    ],
     next: nextSteps(cause, subject),
   };
 }

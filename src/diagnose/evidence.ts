@@ -1,6 +1,7 @@
-import type { Case, Evidence } from '../model/finding.ts';
+import type { Case, Cause, Evidence } from '../model/finding.ts';
 import { keepaliveOf } from '../model/socket.ts';
 import { formatNumber, plural } from '../model/words.ts';
+import { mergeWaits, waitEvidence } from './waits.ts';
 
 /**
  * What Recv-Q says of a CLOSE_WAIT socket, where the FIN counts as one byte until it is read: 0 everything was read,
@@ -53,6 +54,16 @@ export function holderEvidence({ kind, coHolders, process }: Case): Evidence[] {
       says: 'a connection ends only when every process has closed it',
     },
   ];
+}
+
+/** What the threads do that should read, close or accept. The rule for stalled programs tells it by itself. */
+export function threadEvidence({ kind, process, waits, coHolders }: Case, cause: Cause): Evidence[] {
+  if (!process || cause === 'stalled' || cause === 'churn') return [];
+  if (kind !== 'backlog') return waits ? waitEvidence(waits, process.name) : [];
+  const all = [waits, ...coHolders.map((it) => it.waits)].filter((it) => it !== undefined);
+  const merged = mergeWaits(all);
+  const whose = all.length > 1 ? `${process.name} (${all.length} processes)` : process.name;
+  return merged ? waitEvidence(merged, whose) : [];
 }
 
 export function ageEvidence({ maybeStuck, sockets }: Case): Evidence[] {

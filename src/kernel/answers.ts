@@ -26,6 +26,7 @@ export const question = {
   file: (path: string): string => `files${path}`,
   head: (path: string): string => `heads${path}`,
   link: (path: string): string => `links${path}`,
+  list: (path: string): string => `lists${path}`,
 };
 
 /**

@@ -7,6 +7,7 @@ import { readContainerNames } from './container-names.ts';
 import {
   type FdOwner,
   type FdTable,
+  type Host,
   type Machine,
   type NetNsEntry,
   type NetnsTables,
@@ -33,8 +34,8 @@ export class LiveMachine implements Machine {
     return Date.now();
   }
 
-  host(): { name: string; kernel: string } {
-    return { name: hostname(), kernel: release() };
+  host(): Host {
+    return { name: hostname(), kernel: release(), arch: process.arch };
   }
 
   processes(): ProcessEntry[] {
@@ -98,6 +99,10 @@ export class LiveMachine implements Machine {
 
   link(path: string): string {
     return wrap(path, () => readlinkSync(path));
+  }
+
+  list(path: string): string[] {
+    return wrap(path, () => readdirSync(path));
   }
 }
 

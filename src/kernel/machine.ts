@@ -3,6 +3,9 @@ import type { Source } from '../model/snapshot.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import type { DiagRequest } from '../parse/inet-diag.ts';
 
+/** `arch` in the words of Node.js: x64, arm64. */
+export type Host = { name: string; kernel: string; arch: string };
+
 /** A process and its network namespace, which is absent when it may not be read. */
 export type ProcessEntry = { pid: number; netns?: number };
 
@@ -38,7 +41,7 @@ export interface Machine {
   readonly source: Source;
   /** Milliseconds since 1970; of a recording, when it was taken. */
   now(): number;
-  host(): { name: string; kernel: string };
+  host(): Host;
   processes(): ProcessEntry[];
   ownNetns(): number;
   /** Of those that are still there. */
@@ -54,6 +57,8 @@ export interface Machine {
   /** The first `length` bytes of a file that may be large. */
   readHead(path: string, length: number): Uint8Array;
   link(path: string): string;
+  /** Names in a directory. */
+  list(path: string): string[];
 }
 
 const decoder = new TextDecoder();

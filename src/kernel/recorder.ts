@@ -3,7 +3,7 @@ import type { Container } from '../model/process.ts';
 import type { Source } from '../model/snapshot.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import { encodeDatagram, encodeFdOwners, encodeFdTable, encodeProcesses, question } from './answers.ts';
-import type { FdOwner, FdTable, Machine, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
+import type { FdOwner, FdTable, Host, Machine, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
 import { Tape } from './tape.ts';
 
 const encoder = new TextEncoder();
@@ -37,7 +37,7 @@ export class RecordingMachine implements Machine {
     return this.#keep(question.now, () => this.#machine.now(), String);
   }
 
-  host(): { name: string; kernel: string } {
+  host(): Host {
     return this.#keep(question.host, () => this.#machine.host(), JSON.stringify);
   }
 
@@ -110,6 +110,14 @@ export class RecordingMachine implements Machine {
       question.head(path),
       () => this.#machine.readHead(path, length),
       (bytes) => bytes,
+    );
+  }
+
+  list(path: string): string[] {
+    return this.#keep(
+      question.list(path),
+      () => this.#machine.list(path),
+      (names) => names.join('\n'),
     );
   }
 

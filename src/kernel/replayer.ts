@@ -11,7 +11,7 @@ import {
   foreign,
   question,
 } from './answers.ts';
-import type { FdOwner, FdTable, Machine, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
+import type { FdOwner, FdTable, Host, Machine, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
 import type { Tape } from './tape.ts';
 
 const decoder = new TextDecoder();
@@ -44,9 +44,9 @@ export class ReplayingMachine implements Machine {
     return decodeNumber(this.#text(question.now), question.now);
   }
 
-  host(): { name: string; kernel: string } {
-    const { name, kernel } = this.#json(question.host);
-    return { name: String(name), kernel: String(kernel) };
+  host(): Host {
+    const { name, kernel, arch } = this.#json(question.host);
+    return { name: String(name), kernel: String(kernel), arch: String(arch) };
   }
 
   processes(): ProcessEntry[] {
@@ -103,6 +103,10 @@ export class ReplayingMachine implements Machine {
 
   readHead(path: string): Uint8Array {
     return this.#tape.next(question.head(path));
+  }
+
+  list(path: string): string[] {
+    return this.#text(question.list(path)).split('\n').filter(Boolean);
   }
 
   link(path: string): string {

@@ -1,4 +1,4 @@
-import type { Process } from './process.ts';
+import type { Process, Wait } from './process.ts';
 import type { Gap, Snapshot } from './snapshot.ts';
 import type { AgeRange, Listener, TcpSocket } from './socket.ts';
 
@@ -38,6 +38,20 @@ export type PeerGroup = {
   process?: { pid: number; name: string };
 };
 
+/** Threads that wait in the same call for the same. */
+export type WaitGroup = {
+  threads: number;
+  /** Absent when they run, or wait in a call that is not known. */
+  kind?: Wait['kind'];
+  /** The other end of the connection they wait on, or the address they accept at. */
+  end?: PeerGroup;
+  /** How long nothing has been sent or received on that connection. */
+  silentMs?: number;
+};
+
+/** What all threads of a process were doing at one moment, the largest group first. */
+export type Waits = { threads: number; groups: WaitGroup[] };
+
 /**
  * The sockets of one holder, before anybody says why they are there:
  * `held` by a process, `backlog` of a listener that nobody has accepted, `unowned` (a file belongs to them, but no
@@ -60,7 +74,9 @@ export type Case = {
   /** All connections of the process, in whatever state; absent when they were not counted. */
   connections?: number;
   /** Other processes that hold some of the same sockets; of a backlog, those that hold the listener too. */
-  coHolders: { process: Process; sockets: number }[];
+  coHolders: { process: Process; sockets: number; waits?: Waits }[];
+  /** Of `process`; absent when its threads were not looked at. */
+  waits?: Waits;
   direction: Direction;
   peers: PeerGroup[];
 };

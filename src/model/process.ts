@@ -20,6 +20,16 @@ export type ProcessState =
   | 'idle'
   | 'parked';
 
+/** The system call in which a thread waits, and for the calls that have one, on which descriptor. */
+export type Wait = {
+  call: string;
+  kind: 'receive' | 'send' | 'connect' | 'accept' | 'events' | 'lock' | 'sleep' | 'child';
+  fd?: number;
+};
+
+/** A thread at one moment. Without `wait` it runs, or waits in a call that is not known here. */
+export type Thread = { tid: number; wait?: Wait };
+
 /** Inodes of the sockets in a descriptor table with the numbers of their descriptors. A Map is one. */
 export interface SocketFds {
   readonly size: number;
@@ -40,6 +50,8 @@ export type Process = {
   startedAt?: number;
   state?: ProcessState;
   threads?: number;
+  /** What each thread was doing; absent when nobody looked, or nobody may. */
+  threadList?: Thread[];
   openFds?: number;
   fdLimit?: number;
   fdHardLimit?: number;

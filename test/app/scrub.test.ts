@@ -77,7 +77,7 @@ const dataWith = (fields: Partial<FakeData> = {}): FakeData => ({
 
 class NamedMachine extends FakeMachine {
   override host() {
-    return { name: 'zebrahost', kernel: '6.18.4' };
+    return { name: 'zebrahost', kernel: '6.18.4', arch: 'x64' };
   }
   override link(path: string): string {
     return super.link(path).replace('/usr/bin', '/home/alice/secret-project');

@@ -87,8 +87,8 @@ export class FakeMachine implements Machine {
     return at;
   }
 
-  host(): { name: string; kernel: string } {
-    return { name: 'db-1', kernel: '6.18.4' };
+  host(): { name: string; kernel: string; arch: string } {
+    return { name: 'db-1', kernel: '6.18.4', arch: 'x64' };
   }
 
   processes(): ProcessEntry[] {
@@ -153,6 +153,11 @@ export class FakeMachine implements Machine {
   link(path: string): string {
     this.#ask(`link ${path}`);
     return `/usr/bin/${this.#process(Number(path.split('/')[2])).name ?? 'app'}`;
+  }
+
+  list(path: string): string[] {
+    this.#ask(`list ${path}`);
+    return [path.split('/')[2] ?? ''];
   }
 
   get #processes(): FakeProcess[] {

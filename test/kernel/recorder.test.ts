@@ -11,7 +11,7 @@ type Reply<T> = { value: T } | { errno: string };
 
 type Replies = {
   now: Reply<number>;
-  host: Reply<{ name: string; kernel: string }>;
+  host: Reply<{ name: string; kernel: string; arch: string }>;
   processes: Reply<ProcessEntry[]>;
   fdOwners: Reply<Map<number, FdOwner>>;
   ownNetns: Reply<number>;
@@ -25,6 +25,7 @@ type Replies = {
   read: Reply<Uint8Array>;
   readHead: Reply<Uint8Array>;
   link: Reply<string>;
+  list: Reply<string[]>;
 };
 
 const NETNS: NetNsEntry = { id: 7, paths: ['/proc/1/ns/net'], pids: [1] };
@@ -70,6 +71,7 @@ function machineOf(rounds: Replies[]): Machine {
     read: () => answer('read'),
     readHead: () => answer('readHead'),
     link: () => answer('link'),
+    list: () => answer('list'),
   };
 }
 
@@ -112,6 +114,7 @@ function interview(machine: Machine, datagrams: number): unknown[] {
     attempt(() => [...machine.read('/proc/812/maps')]),
     attempt(() => [...machine.readHead('/proc/812/exe', 4)]),
     attempt(() => machine.link('/proc/812/exe')),
+    attempt(() => machine.list('/proc/812/task')),
   ];
 }
 
@@ -130,7 +133,7 @@ const PLAIN = { noNullPrototype: true } as const;
 const optional = { ...PLAIN, requiredKeys: ['pid'] as ['pid'] };
 const replies: fc.Arbitrary<Replies> = fc.record({
   now: reply(fc.nat(2 ** 42)),
-  host: reply(fc.record({ name: fc.string(), kernel: fc.string() }, PLAIN)),
+  host: reply(fc.record({ name: fc.string(), kernel: fc.string(), arch: fc.string() }, PLAIN)),
   processes: reply(fc.array(fc.record({ pid: id, netns: id }, optional))),
   fdOwners: reply(
     fc
@@ -155,6 +158,7 @@ const replies: fc.Arbitrary<Replies> = fc.record({
   containerNames: reply(fc.record({ name: fc.string() }, PLAIN)),
   read: reply(fc.uint8Array()),
   readHead: reply(fc.uint8Array()),
+  list: reply(fc.array(fc.nat().map(String))),
   link: reply(fc.string()),
 });
 

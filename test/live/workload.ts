@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../../workloads/stuck.py', import.meta.url));
+const WORKLOADS = fileURLToPath(new URL('../../workloads/', import.meta.url));
 const READY_MS = 30_000;
 const END_MS = 3_000;
 
@@ -21,6 +21,7 @@ export type Truth = {
   /** Unix time in seconds at which each FIN was sent, in the order of `fds`. */
   entered_at: number[];
   recv_queue: number | null;
+  cache_port?: number;
   queue?: number;
   limit?: number;
   listener_inode?: number;
@@ -42,9 +43,15 @@ export type WorkloadOptions = { count?: number; family?: Truth['family']; args?:
 
 /** Starts workloads/stuck.py and resolves when the kernel shows the promised state. */
 export async function startWorkload(name: string, options: WorkloadOptions = {}): Promise<Workload> {
-  const args = [PROGRAM, name, ...(options.args ?? [])];
+  const args = ['stuck.py', name, ...(options.args ?? [])];
   if (options.count !== undefined) args.push('--count', String(options.count));
   if (options.family !== undefined) args.push('--family', options.family);
+  return startProgram(args);
+}
+
+/** Starts a program of workloads/ with its arguments. */
+export async function startProgram([program = '', ...rest]: string[]): Promise<Workload> {
+  const args = [`${WORKLOADS}${program}`, ...rest];
   // Its own process group, so that stop() reaches grandchildren too.
   const child = spawn('python3', args, { detached: true, stdio: 'pipe' });
   const stop = stopper(child);

@@ -1,10 +1,13 @@
 import type { Rule } from '../../model/finding.ts';
+import { areAllStuck, waitEvidence } from '../waits.ts';
 
-// The program does not run, so it can neither read nor close: somebody stopped it (SIGSTOP, Ctrl-Z), or a debugger
-// holds it. Peers give up one after the other, and their connections stay. Blocked threads are not judged here yet.
+// The program does nothing that could read or close: somebody stopped it (SIGSTOP, Ctrl-Z), a debugger holds it, or all
+// its threads wait on connections on which nothing has moved for long, as for a database that does not answer. Its
+// clients give up one after the other, and their connections stay. A program with one thread that could still work is
+// not judged here.
 export const stalled: Rule = {
   cause: 'stalled',
-  judge({ kind, process }) {
+  judge({ kind, process, waits }) {
     if (kind !== 'held' || !process) return { kind: 'no' };
     if (process.state === 'stopped') {
       return {
@@ -22,6 +25,7 @@ export const stalled: Rule = {
         ],
       };
     }
-    return { kind: 'no' };
+    if (!waits || !areAllStuck(waits)) return { kind: 'no' };
+    return { kind: 'yes', confidence: 'proven', evidence: waitEvidence(waits, process.name) };
   },
 };
