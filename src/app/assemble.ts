@@ -1,6 +1,6 @@
 import { isLoopback } from '../diagnose/listeners.ts';
 import type { Walk } from '../kernel/holders.ts';
-import { type Machine, type ProcessEntry, readText } from '../kernel/machine.ts';
+import { type Machine, OWN_NETNS, type ProcessEntry, readText } from '../kernel/machine.ts';
 import { describeHolder, Identities } from '../kernel/process-facts.ts';
 import { readThreads } from '../kernel/threads.ts';
 import { SystemError } from '../model/errors.ts';
@@ -18,26 +18,27 @@ export function assemble(
   reader: NamespaceReader,
   processes: ProcessEntry[],
   { walk, others, closed }: Found,
-  begun: number,
+  { begun, takenAt }: { begun: number; takenAt: number },
 ): Snapshot {
   const { name, kernel, arch } = machine.host();
   const ends = others ? otherEnds(reader.sockets, others) : new Set<TcpSocket>();
-  const holders = describeHolders(machine, processes, walk, reader, ends, closed, arch);
+  const holders = describeHolders(machine, processes, walk, reader, ends, closed, arch, begun);
   const kept = others && heldOrOpposite(others, holders, ends);
   const byState = countStates(reader.sockets, reader.listeners.length);
   if (others) addStates(byState, others);
-  const takenAt = machine.now();
   const tcpSockets = reader.namespaces.reduce<number | undefined>(
     (sum, { sockets }) => (sum === undefined || sockets === undefined ? undefined : sum + sockets),
     0,
   );
   return {
     takenAt,
-    tookMs: takenAt - begun,
+    tookMs: machine.now() - begun,
     source: machine.source,
     host: { name, kernel },
-    namespaces: reader.namespaces.map(({ id, name, sockets }) => ({
+    namespaces: reader.namespaces.map(({ id, name, sockets, source, entry }) => ({
       id,
+      read: source !== undefined,
+      ...(entry.paths.includes(OWN_NETNS) && { own: true as const }),
       ...(name !== undefined && { name }),
       ...(sockets !== undefined && { sockets }),
     })),
@@ -56,6 +57,7 @@ export function assemble(
       text: reader.namespaces.filter(({ source }) => source === 'text').length,
       lookedAt: walk?.lookedAt ?? 0,
       leftOut: walk?.skipped ?? 0,
+      asRoot: reader.asRoot,
     },
   };
 }
@@ -119,6 +121,7 @@ function describeHolders(
   ends: Set<TcpSocket>,
   closed: ClosedSearch,
   arch: string,
+  begun: number,
 ): Map<number, Process> {
   const holders = new Map<number, Process>();
   if (!walk) return holders;
@@ -133,7 +136,7 @@ function describeHolders(
     const named = walk.holders.has(entry.pid) || holdsClosed.has(entry.pid);
     if (!named && !holdsAny(table.sockets, relevant)) continue;
     const process = describeHolder(machine, entry, table, identities);
-    if (!process) continue;
+    if (!process || isYoungerThan(process, begun)) continue;
     holders.set(entry.pid, process);
     if (!walk.holders.has(entry.pid)) continue;
     const threads = readThreads(machine, entry.pid, arch, threadsLeft);
@@ -143,6 +146,13 @@ function describeHolders(
   }
   return holders;
 }
+
+/** The start time is in ticks and seconds, so this much later is later. */
+const START_SLACK_MS = 1500;
+
+/** A process that began after the look did: its pid was another's when the descriptors were read. */
+const isYoungerThan = ({ startedAt }: Process, begun: number): boolean =>
+  startedAt !== undefined && startedAt * 1000 > begun + START_SLACK_MS;
 
 function holdsAny(sockets: SocketFds, inodes: Set<number>): boolean {
   for (const inode of sockets.keys()) if (inodes.has(inode)) return true;

@@ -1,8 +1,10 @@
+import { standingOf } from '../diagnose/ages.ts';
 import type { Walk } from '../kernel/holders.ts';
 import type { Machine, ProcessEntry } from '../kernel/machine.ts';
 import { readText } from '../kernel/machine.ts';
 import { listNetns, readMounts } from '../kernel/netns.ts';
 import { ParseError, SystemError, UnclosedError } from '../model/errors.ts';
+import { DEFAULT_LIMITS } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { parseStatus } from '../parse/proc-pid.ts';
 import { assemble } from './assemble.ts';
@@ -21,6 +23,8 @@ export function captureFrom(machine: Machine, options: CaptureOptions = {}): Sna
   if (mounts.hidepid !== undefined && !privileges.root) reader.gaps.push(procHidden(mounts.hidepid));
   for (const entry of listNetns(machine, processes, mounts)) reader.readStuck(entry);
   requireTables(reader);
+  const takenAt = machine.now();
+  lookAgain(machine, reader, options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs);
   const unseen = unseenNetns(machine, processes);
   if (unseen.length > 0) reader.gaps.push(netnsUnknown(unseen, privileges));
 
@@ -29,7 +33,20 @@ export function captureFrom(machine: Machine, options: CaptureOptions = {}): Sna
   requireReadable(walk, options.pids);
   if (walk && walk.denied.length > 0) reader.gaps.push(fdsDenied(walk.denied, unowned, privileges));
   else if (unowned > 0 && !options.pids) reader.gaps.push(holderUnknown(unowned));
-  return assemble(machine, reader, processes, found, begun);
+  return assemble(machine, reader, processes, found, { begun, takenAt });
+}
+
+/** A server closes within milliseconds when it can, so what is still there after this was not just passing through. */
+const SECOND_LOOK_MS = 150;
+
+/** Where ages cannot tell a stuck socket from one on its way out, a moment later the latter is gone. */
+function lookAgain(machine: Machine, reader: NamespaceReader, stuckAfterMs: number): void {
+  const unclear = reader.sockets.some(
+    (socket) => socket.state === 'CLOSE_WAIT' && standingOf(socket, stuckAfterMs) === 'maybe',
+  );
+  if (!unclear) return;
+  machine.pause(SECOND_LOOK_MS);
+  reader.dropGone();
 }
 
 function requireTables({ readable, gaps: [gap] }: NamespaceReader): void {

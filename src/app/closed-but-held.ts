@@ -66,7 +66,7 @@ function tcpSocketsOutside(machine: Machine, tables: [number, FdTable][], listed
       if (fd === undefined) continue;
       const known = isTcp.get(inode) ?? isTcpSocket(machine, pid, fd);
       if (known !== undefined) isTcp.set(inode, known);
-      if (known) suspects.push(...fds.map((number) => ({ pid, fd: number, inode })));
+      if (known) for (const number of fds) suspects.push({ pid, fd: number, inode });
     }
   }
   return suspects;

@@ -60,6 +60,9 @@ function socketTest(snapshot: Snapshot, { port, peer, netns, family }: Filter): 
         .join(', ');
       throw new UnclosedError('USAGE', `no network namespace ${netns} was seen`, `there are: ${known}`);
     }
+    if (!wanted.read) {
+      throw new UnclosedError('NETNS_DENIED', `network namespace ${netns} could not be read`, 'run as root');
+    }
     tests.push((socket) => socket.netns === wanted.id);
   }
   return (socket) => tests.every((test) => test(socket));

@@ -10,7 +10,7 @@ const listed = (pids: number[]): string =>
 
 const asRoot = ({ root }: Privileges, capabilities: string): string =>
   root
-    ? `root without ${capabilities} here, or a security module forbids it: run on the host, unconfined`
+    ? `run on the host, not in a container or sandbox (root has no ${capabilities} here, or a security module forbids it)`
     : `run as root, or with ${capabilities}`;
 
 export const fdsDenied = (pids: number[], unowned: number, privileges: Privileges): Gap => ({
@@ -34,7 +34,7 @@ export const holderUnknown = (sockets: number): Gap => ({
 export const netnsUnknown = (pids: number[], privileges: Privileges): Gap => ({
   code: 'NETNS_UNKNOWN',
   what: `/proc/PID/ns/net of ${count(pids.length, 'process', 'processes')} (pid ${listed(pids)}): permission denied`,
-  effect: 'sockets of a network namespace that only they are in are not in this report',
+  effect: 'if they are in a network namespace of their own, its sockets are missing here',
   remedy: asRoot(privileges, 'CAP_SYS_PTRACE'),
 });
 
@@ -74,6 +74,8 @@ export const notUnderstood = (messages: string[]): Gap => ({
 export const procHidden = (hidepid: string): Gap => ({
   code: 'PROC_HIDDEN',
   what: `/proc is mounted with hidepid=${hidepid}`,
-  effect: 'processes of other users are not seen',
+  effect: /^(1|noaccess)$/.test(hidepid)
+    ? 'processes of other users may not be looked into'
+    : 'processes of other users are not seen',
   remedy: 'run as root, or as a member of the group in the mount option gid=',
 });

@@ -7,6 +7,7 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { captureFrom } from './capture.ts';
 import { applyFilter, type Filter } from './filter.ts';
 import { liveMachine, type SourceChoice } from './machine.ts';
+import { requireMatch } from './matching.ts';
 import { openRecording, requireEmpty, writeRecording } from './recording.ts';
 import { scrubTape } from './scrub.ts';
 import type { CaptureOptions } from './search.ts';
@@ -27,9 +28,13 @@ export type Look = { snapshot: Snapshot; diagnosis: Diagnosis; limits: Limits; r
 /** Captures, filters and diagnoses. */
 export async function look(options: CaptureOptions & Where & { filter?: Filter; numeric?: boolean }): Promise<Look> {
   const limits = { ...DEFAULT_LIMITS, stuckAfterMs: options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs };
-  const seen = applyFilter(await capture(options), options.filter ?? {});
+  const { filter = {} } = options;
+  const machine = await machineOf(options);
+  const whole = captureFrom(machine, options);
+  const seen = applyFilter(whole, filter);
   const snapshot = options.numeric ? withoutNames(seen) : seen;
   const diagnosis = diagnose(snapshot, limits);
+  if (diagnosis.findings.length === 0) requireMatch(machine, filter, whole, diagnose(whole, limits));
   return { snapshot, diagnosis, limits, rows: () => socketRows(diagnosis) };
 }
 

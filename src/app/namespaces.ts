@@ -13,7 +13,7 @@ const ALL = Object.values(TCP_STATE).reduce((mask, number) => mask | (1 << numbe
 // TIME_WAIT has no owner and SYN_RECV no socket yet: nobody holds them.
 const OTHERS = ALL & ~stateMask('LISTEN', 'CLOSE_WAIT', 'TIME_WAIT', 'NEW_SYN_RECV', 'SYN_RECV');
 
-export type ReadNamespace = NetNs & {
+export type ReadNamespace = Omit<NetNs, 'read' | 'own'> & {
   entry: NetNsEntry;
   /** Where its sockets were read; absent when they were not. */
   source?: 'netlink' | 'text';
@@ -85,7 +85,7 @@ export class NamespaceReader {
       inuse !== undefined && inuse <= listening.length ? [] : this.#dump(namespace, tables, CLOSE_WAIT, true).sockets;
     // Only now, for a dump may fail, and then the text files are read instead.
     this.#alloc ??= stat4.alloc;
-    this.listeners.push(...listening);
+    for (const listener of listening) this.listeners.push(listener);
     for (const socket of connected) this.sockets.push(socket);
     namespace.source = 'netlink';
     if (inuse === undefined) return;
@@ -106,7 +106,7 @@ export class NamespaceReader {
       const { sockets, listeners, errors } = readTextTable(this.#machine, entry);
       if (errors.length > 0) this.gaps.push(notUnderstood(errors.map(({ message }) => message)));
       for (const socket of sockets) this.sockets.push(socket);
-      this.listeners.push(...listeners);
+      for (const listener of listeners) this.listeners.push(listener);
       namespace.source = 'text';
       namespace.sockets = sockets.filter(({ state }) => state !== 'TIME_WAIT').length + listeners.length;
     } catch (error) {
@@ -135,7 +135,10 @@ export class NamespaceReader {
     const found: TcpSocket[] = [];
     for (const namespace of this.namespaces) {
       if (namespace.others === 0) continue;
-      for (const socket of this.#again(namespace, OTHERS, true)?.sockets ?? []) found.push(socket);
+      for (const socket of this.#again(namespace, OTHERS, true)?.sockets ?? []) {
+        // What is left of a socket in FIN_WAIT2 is listed with that state, but the counters and nobody hold it.
+        if (socket.timer !== 'timewait') found.push(socket);
+      }
     }
     return found;
   }
@@ -150,6 +153,34 @@ export class NamespaceReader {
       for (const { inode } of [...table.sockets, ...table.listeners]) if (inode !== undefined) inodes.add(inode);
     }
     return inodes;
+  }
+
+  /** Reads the CLOSE_WAIT sockets again and drops those that have left the state: they were on their way out. */
+  dropGone(): void {
+    const there = new Set<string | number>();
+    const asked = new Set(this.sockets.map(({ netns }) => netns));
+    const unsure = new Set<number>();
+    for (const namespace of this.namespaces) {
+      if (!asked.has(namespace.id)) continue;
+      const sockets = this.#closeWaitAgain(namespace);
+      if (!sockets) unsure.add(namespace.id);
+      for (const socket of sockets ?? []) there.add(identityOf(socket));
+    }
+    const kept = this.sockets.filter(
+      (socket) => socket.state !== 'CLOSE_WAIT' || unsure.has(socket.netns) || there.has(identityOf(socket)),
+    );
+    this.sockets.length = 0;
+    for (const socket of kept) this.sockets.push(socket);
+  }
+
+  #closeWaitAgain(namespace: ReadNamespace): TcpSocket[] | undefined {
+    if (namespace.source === 'netlink') return this.#again(namespace, CLOSE_WAIT, false)?.sockets;
+    try {
+      return readTextTable(this.#machine, namespace.entry).sockets.filter(({ state }) => state === 'CLOSE_WAIT');
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      return undefined;
+    }
   }
 
   #again(namespace: ReadNamespace, states: number, tcpInfo: boolean): Table | undefined {
@@ -174,15 +205,23 @@ export class NamespaceReader {
     return Math.max(0, this.#alloc - listed);
   }
 
+  get asRoot(): boolean {
+    return this.#privileges.root;
+  }
+
   get readable(): boolean {
     return this.namespaces.some(({ source }) => source !== undefined);
   }
 }
 
+/** What tells a socket from others: its inode, or while it has none its ends. */
+const identityOf = ({ inode, netns, local, peer }: TcpSocket): string | number =>
+  inode ?? `${netns} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
+
 /** Whether it failed on the way into the namespace, and not in asking there. */
 const isEntering = ({ call }: SystemError): boolean => /^(setns|open)\b/.test(call);
 
-const nameOf = ({ id, name }: NetNs): string => (name === undefined ? String(id) : `${name} (${id})`);
+const nameOf = ({ id, name }: ReadNamespace): string => (name === undefined ? String(id) : `${name} (${id})`);
 
 const inUse = (v4: Sockstat, v6: Sockstat): number | undefined =>
   v4.inuse === undefined || v6.inuse === undefined ? undefined : v4.inuse + v6.inuse;

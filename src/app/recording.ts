@@ -1,8 +1,17 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ReplayingMachine } from '../kernel/replayer.ts';
 import { Tape } from '../kernel/tape.ts';
-import { UnclosedError } from '../model/errors.ts';
+import { isDenied, UnclosedError } from '../model/errors.ts';
 import { VERSION } from './version.ts';
 
 const FORMAT = 'unclosed.recording/1';
@@ -36,12 +45,12 @@ export function writeRecording(tape: Tape, directory: string, scrubbed: boolean)
         }
         const path = join(directory, name);
         makeFolder(dirname(path));
-        writeFileSync(path, answer.bytes);
+        writeFileSync(path, answer.bytes, OWN_NEW_FILE);
         meta.files[name] = answer.bytes.length;
       });
     }
     // Last, so that a recording that was interrupted is none.
-    writeFileSync(join(directory, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
+    writeFileSync(join(directory, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`, OWN_NEW_FILE);
   } catch (error) {
     throw new UnclosedError(
       'RECORDING_WRITE',
@@ -65,6 +74,9 @@ function makeFolder(directory: string): void {
   }
 }
 
+/** A file or link that somebody else has put there meanwhile is not written through. */
+const OWN_NEW_FILE = { flag: 'wx', mode: 0o600 } as const;
+
 /** Refuses to mix a recording with what is there already. */
 export function requireEmpty(directory: string): void {
   let names: string[];
@@ -75,6 +87,10 @@ export function requireEmpty(directory: string): void {
     throw new UnclosedError('RECORDING_WRITE', `${directory}: ${(error as Error).message}`, 'name a folder', {
       cause: error,
     });
+  }
+  const { uid, mode } = statSync(directory);
+  if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
+    throw new UnclosedError('RECORDING_WRITE', `${directory}: others may write to this folder`, 'name a new folder');
   }
   if (names.length === 0) return;
   throw new UnclosedError('RECORDING_EXISTS', `${directory} is not empty`, 'name a new folder');
@@ -102,14 +118,9 @@ function readMeta(directory: string): Meta {
   const path = join(directory, 'meta.json');
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularFile(path, MOST_META_BYTES).toString('utf8');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    throw new UnclosedError(
-      'RECORDING_MISSING',
-      `${path}: ${code}`,
-      'name the folder that unclosed record wrote; its meta.json is written last',
-    );
+    throw missing(path, error);
   }
   let meta: unknown;
   try {
@@ -120,6 +131,30 @@ function readMeta(directory: string): Meta {
   if (!isMeta(meta)) throw foreign(path, `is not of format ${FORMAT}`);
   if (meta.byteOrder !== 'LE') throw foreign(path, `has byte order ${meta.byteOrder}, and only LE can be read`);
   return meta;
+}
+
+/** The list of a million files. */
+const MOST_META_BYTES = 2 ** 28;
+
+function missing(path: string, error: unknown): UnclosedError {
+  const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+  const remedy = isDenied(error)
+    ? 'only its owner may read a recording: have it given to you with chown, or as an archive'
+    : 'name the folder that unclosed record wrote; its meta.json is written last';
+  return new UnclosedError('RECORDING_MISSING', `${path}: ${code}`, remedy);
+}
+
+/** No link, pipe or device: a recording may come from anybody, and reading those may never end. */
+function readRegularFile(path: string, most: number): Buffer {
+  const { size } = requireRegular(path);
+  if (size > most) throw new Error(`has ${size} bytes, more than ${most}`);
+  return readFileSync(path);
+}
+
+function requireRegular(path: string): Stats {
+  const status = lstatSync(path);
+  if (!status.isFile()) throw new Error('is no regular file');
+  return status;
 }
 
 const foreign = (path: string, what: string): UnclosedError =>
@@ -138,14 +173,13 @@ function readAnswer(directory: string, name: string, size: number | undefined): 
   // The list of files is part of the recording, and a recording may come from anybody.
   if (name.startsWith('/') || name.split('/').includes('..'))
     throw foreign(join(directory, 'meta.json'), `names ${name}`);
-  let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    const status = requireRegular(path);
+    if (status.size === size && realpathSync(path).startsWith(`${realpathSync(directory)}/`)) return readFileSync(path);
+    throw new Error(`has ${status.size} bytes of ${size}, or lies outside of the recording`);
   } catch (error) {
-    throw truncated(path, (error as NodeJS.ErrnoException).code ?? 'unreadable');
+    throw truncated(path, (error as NodeJS.ErrnoException).code ?? (error as Error).message);
   }
-  if (bytes.length !== size) throw truncated(path, `has ${bytes.length} bytes of ${size}`);
-  return bytes;
 }
 
 const truncated = (path: string, what: string): UnclosedError =>

@@ -1,6 +1,7 @@
 import { type Answer, Tape } from '../kernel/tape.ts';
+import { ParseError } from '../model/errors.ts';
 import { StructReader } from '../parse/bytes.ts';
-import { AF_INET } from '../parse/inet-diag.ts';
+import { AF_INET, INET_DIAG_MSG_SIZE } from '../parse/inet-diag.ts';
 import { walkDatagram } from '../parse/netlink.ts';
 
 const encoder = new TextEncoder();
@@ -26,7 +27,7 @@ export function scrubTape(tape: Tape): Tape {
 const PASSWD = 'files/etc/passwd';
 
 function scrubAnswer(scrubber: Scrubber, question: string, answer: Answer): Answer {
-  if ('refused' in answer) return answer;
+  if ('refused' in answer) return { refused: answer.refused.replace(/ (?!\/proc\/)\/\S*\//g, ' /') };
   const { bytes } = answer;
   const text = (change: (text: string) => string): Answer => ({ bytes: encoder.encode(change(decoder.decode(bytes))) });
   if (/^netns\/[0-9]+\/dump-/.test(question)) return { bytes: scrubber.dump(bytes) };
@@ -61,6 +62,7 @@ const mountsThatMatter = (text: string): string =>
   text
     .split('\n')
     .filter((line) => / - (nsfs|proc) /.test(line))
+    .map((line) => line.replace(/ \/\S*\/([^/ ]+) /, ' /run/netns/$1 '))
     .join('\n');
 
 /** Everybody has them. */
@@ -111,9 +113,14 @@ class Scrubber {
     for (let offset = 0; offset + 4 <= copy.length; ) {
       const length = view.getUint32(offset, true);
       const datagram = copy.subarray(offset + 4, Math.min(copy.length, offset + 4 + length));
-      walkDatagram(new StructReader('nlmsghdr', datagram), datagram.length, (_type, start) =>
-        this.#message(datagram, start),
-      );
+      try {
+        walkDatagram(new StructReader('nlmsghdr', datagram), datagram.length, (_type, start, end) =>
+          end - start < INET_DIAG_MSG_SIZE ? datagram.fill(0, start, end) : this.#message(datagram, start),
+        );
+      } catch (error) {
+        if (!(error instanceof ParseError)) throw error;
+        datagram.fill(0); // of what is not understood it is not known what it tells
+      }
       offset += 4 + length;
     }
     return copy;
@@ -148,7 +155,7 @@ class Scrubber {
       .split('\n')
       .map((line) => {
         const [pid, uid, ...rest] = line.split('\t');
-        return uid === undefined ? line : [pid, this.uid(Number(uid)), ...rest].join('\t');
+        return uid === undefined || uid === '-' ? line : [pid, this.uid(Number(uid)), ...rest].join('\t');
       })
       .join('\n');
   }

@@ -51,7 +51,9 @@ export function search(
     ...(options.pids && { only: new Set(options.pids) }),
     everywhere: options.allHolders === true || searchAll,
   });
-  const others = searchAll || (reader.others ?? 0) <= MOST_OTHERS ? reader.readOthers() : undefined;
+  const unowned = options.pids ? 0 : countUnowned(reader, walk, wanted);
+  const worthReading = searchAll || options.pids !== undefined || (reader.others ?? 0) <= MOST_OTHERS;
+  const others = worthReading ? reader.readOthers() : undefined;
   const closed =
     mode === 'never' || unlisted === 0 || !others
       ? atMost(unlisted)
@@ -59,7 +61,17 @@ export function search(
           everyProcess: options.pids === undefined,
           unlisted: options.pids ? undefined : unlisted,
         });
-  return { walk, ...(others && { others }), unowned: options.pids ? 0 : walk.missing, closed };
+  return { walk, ...(others && { others }), unowned, closed };
+}
+
+/** Wanted sockets that nobody was seen to hold, and that are still there: a closed one has no holder any more. */
+function countUnowned(reader: NamespaceReader, walk: Walk, wanted: Sought): number {
+  if (walk.missing === 0) return 0;
+  reader.dropGone();
+  const there = new Set([...reader.sockets, ...reader.listeners].map(({ inode }) => inode));
+  let unowned = 0;
+  for (const [inode, found] of wanted.inodes) if (!found && there.has(inode)) unowned++;
+  return unowned;
 }
 
 /**
@@ -79,14 +91,18 @@ const atMost = (unlisted: number | undefined): ClosedSearch =>
 
 type Sought = Pick<Wanted, 'inodes' | 'netns' | 'uids' | 'cgroups'>;
 
+/** So many at once are looked into although they are young: a program that has just been restarted leaks young sockets. */
+const YOUNG_WORTH_A_WALK = 20;
+
 /** The sockets whose holder matters: stuck ones, and the listeners of those that nobody has accepted. */
 function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought {
   const limit = options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
+  const young = options.young || reader.sockets.length >= YOUNG_WORTH_A_WALK;
   const index = new ListenerIndex(reader.listeners);
   const sought: Sought = { inodes: new Map(), netns: new Set(), uids: new Set(), cgroups: new Set() };
   for (const socket of reader.sockets) {
     if (socket.state !== 'CLOSE_WAIT') continue;
-    if (!options.young && standingOf(socket, limit) === 'young') continue;
+    if (!young && standingOf(socket, limit) === 'young') continue;
     const held = socket.inode === undefined ? index.of(socket) : socket;
     if (held?.inode === undefined) continue;
     sought.inodes.set(held.inode, false);

@@ -4,7 +4,7 @@ import { formatEndpoint } from '../model/words.ts';
 import { mergeWaits, silentServices } from './waits.ts';
 
 /** What to do next about a cause: plain steps first, then the commands that tell more. */
-export function nextSteps(cause: Cause, subject: Case): NextStep[] {
+export function nextSteps(cause: Cause, subject: Case, asRoot: boolean): NextStep[] {
   const { process, listener } = subject;
   switch (cause) {
     case 'churn':
@@ -27,13 +27,15 @@ export function nextSteps(cause: Cause, subject: Case): NextStep[] {
     }
     case 'closed-but-held':
       return [
-        { why: 'close the socket object where the error is handled: a reset connection must be closed like any other' },
+        {
+          why: 'look for a shutdown() without close(), and for error paths: a connection that was reset must be closed too',
+        },
         ...(process
           ? [{ command: `lsof -nP -a -p ${process.pid} | grep 'protocol: TCP'`, why: 'lists the descriptors' }]
           : []),
       ];
     default:
-      return [...whoIsIt(subject), ...threadsOf(process), ...listSockets(process)];
+      return [...whoIsIt(subject, asRoot), ...resume(process), ...threadsOf(process), ...listSockets(process)];
   }
 }
 
@@ -55,8 +57,12 @@ const resume = (process: Process | undefined): NextStep[] =>
     ? [{ command: `kill -CONT ${process.pid}`, why: 'the process is stopped: this lets it run on' }]
     : [];
 
-const whoIsIt = ({ kind }: Case): NextStep[] =>
-  kind === 'unowned' ? [{ command: 'sudo unclosed', why: 'sees the descriptors of all processes' }] : [];
+function whoIsIt({ kind }: Case, asRoot: boolean): NextStep[] {
+  if (kind !== 'unowned') return [];
+  return asRoot
+    ? [{ why: 'look from the host: their holder may be in another pid namespace, use io_uring, or be passing them on' }]
+    : [{ command: 'sudo unclosed', why: 'sees the descriptors of all processes' }];
+}
 
 const listSockets = (process: Process | undefined): NextStep[] =>
   process ? [{ command: `unclosed ${process.pid} --sockets`, why: 'lists each socket with its age and queues' }] : [];
@@ -66,10 +72,11 @@ const listSockets = (process: Process | undefined): NextStep[] =>
  * moment without --nonblocking; jstack stops a JVM for some milliseconds.
  */
 function threadsOf(process: Process | undefined): NextStep[] {
-  if (!process) return [];
+  // A stopped process answers nobody, and its threads wait for nothing but to be let go.
+  if (!process || process.state === 'stopped' || process.state === 'traced') return [];
   const { pid, runtime } = process;
   if (runtime === 'java') return [{ command: `jstack ${pid}`, why: 'shows what each thread waits for' }];
   if (runtime === 'python')
     return [{ command: `py-spy dump --nonblocking --pid ${pid}`, why: 'shows the line of code each thread is in' }];
-  return [{ command: `grep . /proc/${pid}/task/*/wchan`, why: 'shows what each thread waits for in the kernel' }];
+  return [{ command: `grep -H . /proc/${pid}/task/*/wchan`, why: 'shows what each thread waits for in the kernel' }];
 }

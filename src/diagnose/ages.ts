@@ -10,12 +10,20 @@ import type { AgeRange, TcpSocket } from '../model/socket.ts';
 export function ageOf(socket: TcpSocket): AgeRange {
   const { lastAckReceivedMs, lastDataReceivedMs } = socket;
   if (lastAckReceivedMs === undefined || lastDataReceivedMs === undefined) return {};
+  if (hasWrapped(lastAckReceivedMs, lastDataReceivedMs)) return {};
   return { atLeastMs: Math.min(lastAckReceivedMs, lastDataReceivedMs), atMostMs: lastDataReceivedMs };
 }
 
 /** The lower bound alone, 0 when it is not known: for sorting. */
 export const ageAtLeast = ({ lastAckReceivedMs = 0, lastDataReceivedMs = 0 }: TcpSocket): number =>
-  Math.min(lastAckReceivedMs, lastDataReceivedMs);
+  hasWrapped(lastAckReceivedMs, lastDataReceivedMs) ? 0 : Math.min(lastAckReceivedMs, lastDataReceivedMs);
+
+/**
+ * The last data came with an acknowledgement, so that cannot be longer ago. When it is, one of the times has wrapped: they
+ * are milliseconds in 32 bits, 49.7 days.
+ */
+const hasWrapped = (lastAckReceivedMs: number, lastDataReceivedMs: number): boolean =>
+  lastAckReceivedMs > lastDataReceivedMs + SAME_MOMENT_MS;
 
 /** Both times are counted in ticks of the kernel's clock, at most 10 ms long, and are read one after the other. */
 const SAME_MOMENT_MS = 100;
@@ -27,7 +35,7 @@ export const isExact = ({ atLeastMs, atMostMs }: AgeRange): boolean =>
 export const hasExactAge = ({ lastAckReceivedMs, lastDataReceivedMs }: TcpSocket): boolean =>
   lastAckReceivedMs !== undefined &&
   lastDataReceivedMs !== undefined &&
-  lastDataReceivedMs - lastAckReceivedMs <= SAME_MOMENT_MS;
+  Math.abs(lastDataReceivedMs - lastAckReceivedMs) <= SAME_MOMENT_MS;
 
 /** Whether a socket has been in CLOSE_WAIT for longer than the limit: `maybe` when its age cannot tell. */
 export type Standing = 'stuck' | 'maybe' | 'young';
@@ -35,22 +43,20 @@ export type Standing = 'stuck' | 'maybe' | 'young';
 export function standingOf(socket: TcpSocket, stuckAfterMs: number): Standing {
   const { lastAckReceivedMs, lastDataReceivedMs } = socket;
   if (lastAckReceivedMs === undefined || lastDataReceivedMs === undefined) return 'maybe';
+  if (hasWrapped(lastAckReceivedMs, lastDataReceivedMs)) return 'maybe';
   const atLeastMs = Math.min(lastAckReceivedMs, lastDataReceivedMs);
   if (atLeastMs >= stuckAfterMs) return 'stuck';
   if (lastDataReceivedMs < stuckAfterMs) return 'young';
-  return lowerBoundMayBeRenewed(socket, atLeastMs) ? 'maybe' : 'young';
+  return lowerBoundMayBeRenewed(socket) ? 'maybe' : 'young';
 }
 
-// A peer that has sent its FIN says nothing by itself. It acknowledges what this side sends: keepalive probes, or data.
-// Without either the lower bound is the age, and the upper one only tells how long the connection had been idle.
-function lowerBoundMayBeRenewed(socket: TcpSocket, atLeastMs: number): boolean {
-  const sentLaterThanFin =
-    socket.lastDataSentMs !== undefined &&
-    socket.lastDataReceivedMs !== undefined &&
-    socket.lastDataSentMs < socket.lastDataReceivedMs - SAME_MOMENT_MS &&
-    socket.lastDataSentMs <= atLeastMs + LATE_ACK_MS;
-  return socket.timer !== 'none' || sentLaterThanFin;
+// A peer that has sent its FIN says nothing by itself. It acknowledges what this side sends: keepalive probes, or data, and
+// then says when it has read that. Without any of it the lower bound is the age, and the upper one only tells how long the
+// connection had been idle.
+function lowerBoundMayBeRenewed({ timer, lastDataSentMs, lastDataReceivedMs }: TcpSocket): boolean {
+  const sentAfterLastData =
+    lastDataSentMs === undefined ||
+    lastDataReceivedMs === undefined ||
+    lastDataSentMs < lastDataReceivedMs - SAME_MOMENT_MS;
+  return timer !== 'none' || sentAfterLastData;
 }
-
-/** An acknowledgement follows the data it is for within a round trip and the peer's delay (200 ms, RFC 1122: 500 ms). */
-const LATE_ACK_MS = 2000;

@@ -3,6 +3,7 @@ import type { Process } from '../model/process.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { ageAtLeast, standingOf } from './ages.ts';
 import type { Holders } from './holders.ts';
+import { type ListenerIndex, sharing } from './listeners.ts';
 import type { OtherEnds } from './other-ends.ts';
 import type { WaitReader } from './waits.ts';
 
@@ -12,6 +13,7 @@ export type CaseContext = {
   holders: Holders;
   ends: OtherEnds;
   waits: WaitReader;
+  index: ListenerIndex;
   services: ReadonlyMap<number, string>;
 };
 
@@ -26,6 +28,8 @@ export class CaseBuilder {
   readonly #listeners = new Set<Listener>();
   readonly #peers = new Map<string, Map<number, PeerGroup>>();
   readonly #coHolders = new Map<Process, number>();
+  /** Peers with more than one process at the other end: none of them is named. */
+  readonly #severalProcesses = new Set<PeerGroup>();
   #stuck = 0;
   #maybeStuck = 0;
   #inbound = 0;
@@ -67,16 +71,27 @@ export class CaseBuilder {
       ports.set(port, group);
     }
     group.sockets++;
-    if (group.process) return;
-    const process = ends.processOf(socket);
-    if (process) group.process = { pid: process.pid, name: process.name };
+    const process = this.#severalProcesses.has(group) ? undefined : ends.processOf(socket);
+    if (!process) return;
+    if (group.process === undefined) {
+      group.process = { pid: process.pid, name: process.name };
+    } else if (group.process.pid !== process.pid) {
+      this.#severalProcesses.add(group);
+      delete group.process;
+    }
   }
 
   /** Of a backlog, the other processes that hold the listener: with forked workers, those that should accept. */
   #otherHolders(): Case['coHolders'] {
     const { kind, process, listener } = this.#who;
-    if (kind === 'backlog') {
-      return this.#context.holders.others(listener?.inode, process).map((other) => {
+    if (kind === 'backlog' && listener) {
+      const { holders, index } = this.#context;
+      const listeners = sharing(listener, index.at(listener.local.port)).filter(
+        (it) => it === listener || it.queue > 0,
+      );
+      const others = new Set(listeners.flatMap(({ inode }) => holders.of(inode)));
+      if (process) others.delete(process);
+      return [...others].map((other) => {
         const waits = this.#context.waits.of(other);
         return { process: other, sockets: 0, ...(waits && { waits }) };
       });

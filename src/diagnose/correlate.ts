@@ -14,16 +14,16 @@ export function correlate(snapshot: Snapshot, stuckAfterMs: number): Case[] {
   const holders = new Holders(snapshot);
   const ends = new OtherEnds(snapshot, holders, index);
   const waits = new WaitReader(snapshot, index);
-  const builders = new Builders({ stuckAfterMs, holders, ends, waits, services: snapshot.services });
+  const builders = new Builders({ stuckAfterMs, holders, ends, waits, index, services: snapshot.services });
   const connections = snapshot.byState.ESTABLISHED === undefined ? undefined : new Map<Process, number>();
-  const accepting = portsInUse(snapshot, index);
+  const accepting = endsWithoutListener(snapshot, index);
 
   for (const socket of snapshot.sockets) {
     const listener = socket.state === 'CLOSE_WAIT' ? index.of(socket) : undefined;
     const primary = holders.primary(socket.inode, listener);
     if (connections) countElsewhere(connections, socket, primary, holders);
     if (socket.state !== 'CLOSE_WAIT') continue;
-    const inbound = listener !== undefined || accepting.has(socket.local.port);
+    const inbound = listener !== undefined || (accepting.size > 0 && accepting.has(localEnd(socket)));
     builders.of(socket, primary, listener).add(socket, inbound, listener);
   }
   return [...builders.build(connections), ...closedCases(snapshot)];
@@ -83,17 +83,30 @@ function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return made;
 }
 
-/** So many connections with one local port are not outbound: each of those gets a port of its own. */
-const MANY_ON_ONE_PORT = 3;
+/**
+ * So many connections at one local end, from as many different unprivileged ports, came in there: outbound ones share a
+ * local port only between different servers, whose ports are mostly equal or well known.
+ */
+const MANY_AT_ONE_END = 3;
+const UNPRIVILEGED = 1024;
 
-/** Local ports that connections came in by although nobody listens there any more. */
-function portsInUse({ sockets }: Snapshot, index: ListenerIndex): Set<number> {
-  const counts = new Map<number, number>();
-  for (const { local } of sockets) {
-    if (index.at(local.port).length === 0) counts.set(local.port, (counts.get(local.port) ?? 0) + 1);
+const localEnd = ({ netns, local }: TcpSocket): string => `${netns} ${local.address} ${local.port}`;
+
+/** Local ends that connections came in at although nobody listens there any more. */
+function endsWithoutListener({ sockets }: Snapshot, index: ListenerIndex): Set<string> {
+  const peerPorts = new Map<string, Set<number>>();
+  const outbound = new Set<string>();
+  for (const socket of sockets) {
+    if (index.at(socket.local.port).length > 0) continue;
+    const end = localEnd(socket);
+    const ports = peerPorts.get(end);
+    if (!ports) peerPorts.set(end, new Set([socket.peer.port]));
+    else if (ports.has(socket.peer.port)) outbound.add(end);
+    else ports.add(socket.peer.port);
+    if (socket.peer.port < UNPRIVILEGED) outbound.add(end);
   }
-  const ports = [...counts].filter(([, count]) => count >= MANY_ON_ONE_PORT);
-  return new Set(ports.map(([port]) => port));
+  const many = [...peerPorts].filter(([end, ports]) => ports.size >= MANY_AT_ONE_END && !outbound.has(end));
+  return new Set(many.map(([end]) => end));
 }
 
 function closedCases(snapshot: Snapshot): Case[] {

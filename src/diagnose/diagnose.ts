@@ -7,6 +7,7 @@ import {
   type Limits,
   type Verdict,
 } from '../model/finding.ts';
+import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { nextSteps } from './advice.ts';
 import { ageAtLeast, hasExactAge } from './ages.ts';
@@ -19,7 +20,8 @@ import { judgeSeverity, rankOf, worst } from './severity.ts';
 /** Says what is stuck in a snapshot, since when, how bad it is, and what to do. Pure: the same snapshot, the same answer. */
 export function diagnose(snapshot: Snapshot, limits: Limits = DEFAULT_LIMITS): Diagnosis {
   const cases = correlate(snapshot, limits.stuckAfterMs);
-  const findings = cases.map((subject) => findingOf(subject, snapshot, limits));
+  const held = heldByProcess(cases);
+  const findings = cases.map((subject) => findingOf(subject, snapshot, limits, held));
   findings.sort(
     (a, b) => rankOf(b.severity) - rankOf(a.severity) || concerned(b.subject) - concerned(a.subject) || inOrder(a, b),
   );
@@ -48,19 +50,25 @@ const concerned = ({ stuck, maybeStuck, closedFds, sockets }: Case): number =>
 
 const inOrder = (a: Finding, b: Finding): number => (a.subject.process?.pid ?? 0) - (b.subject.process?.pid ?? 0);
 
-function findingOf(subject: Case, snapshot: Snapshot, limits: Limits): Finding {
+function findingOf(subject: Case, snapshot: Snapshot, limits: Limits, held: Map<Process, number>): Finding {
   const { cause, confidence, evidence } = causeOf(subject, snapshot);
   const age = agesOf(subject);
   // An accept queue is bounded: what has come in it says nothing about what would come.
   const arrivals = subject.kind === 'backlog' ? undefined : arrivalsOf(subject.sockets, limits.stuckAfterMs);
   const fds = fdsOf(subject, arrivals?.perHour);
+  const inAll = subject.kind !== 'backlog' && subject.process ? (held.get(subject.process) ?? 0) : 0;
+  const alsoHeld = Math.max(0, inAll - heldIn(subject));
   const facts = { cause, ...(age && { age }), ...(fds && { fds }) };
+  const judged = judgeSeverity(subject, facts, limits, alsoHeld);
+  // Whether young sockets are on their way out is no longer the question when they have filled the table.
+  const tooMany = cause === 'churn' && judged.severity !== 'ok';
   return {
-    ...judgeSeverity(subject, facts, limits),
-    confidence,
+    ...judged,
+    confidence: tooMany ? 'undecided' : confidence,
     patterns: [],
     subject,
     ...facts,
+    cause: tooMany ? 'unknown' : cause,
     ...(arrivals && { arrivals }),
     evidence: [
       ...evidence,
@@ -69,8 +77,20 @@ function findingOf(subject: Case, snapshot: Snapshot, limits: Limits): Finding {
       ...threadEvidence(subject, cause),
       ...ageEvidence(subject),
     ],
-    next: nextSteps(cause, subject),
+    next: nextSteps(tooMany ? 'unknown' : cause, subject, snapshot.reading.asRoot),
   };
+}
+
+/** Descriptors that a case accounts for: stuck or closed. An accept queue has none. */
+const heldIn = ({ kind, stuck, maybeStuck, closedFds }: Case): number =>
+  kind === 'backlog' ? 0 : stuck + maybeStuck + closedFds;
+
+function heldByProcess(cases: Case[]): Map<Process, number> {
+  const held = new Map<Process, number>();
+  for (const subject of cases) {
+    if (subject.process) held.set(subject.process, (held.get(subject.process) ?? 0) + heldIn(subject));
+  }
+  return held;
 }
 
 type Judged = Pick<Finding, 'cause' | 'confidence'> & { evidence: Evidence[] };

@@ -30,7 +30,7 @@ export function receiveQueueEvidence({ kind, sockets }: Case): Evidence[] {
     {
       count: endLeft,
       fact: `Recv-Q 1 on ${of(endLeft)}`,
-      says: 'all data was read, but never the end: nobody reads any more',
+      says: 'everything was read but the end of the connection: the program no longer reads from it',
     },
     {
       count: dataLeft,

@@ -26,6 +26,16 @@ function preferred(candidate: Listener, best: Listener): boolean {
 
 const NONE: readonly Listener[] = [];
 
+/** Listeners at the very same end (SO_REUSEPORT), itself included. */
+export const sharing = (listener: Listener, listeners: readonly Listener[]): Listener[] =>
+  listeners.filter(
+    ({ netns, family, local }) =>
+      netns === listener.netns &&
+      family === listener.family &&
+      local.port === listener.local.port &&
+      local.address === listener.local.address,
+  );
+
 /** Listeners by port, so that 100,000 sockets do not each look at all of them. */
 export class ListenerIndex {
   readonly #byPort = new Map<number, Listener[]>();

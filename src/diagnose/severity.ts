@@ -16,17 +16,28 @@ export function judgeSeverity(
   subject: Case,
   { cause, age, fds }: Pick<Finding, 'cause' | 'age' | 'fds'>,
   limits: Limits,
+  /** Of the same process, told in another finding: closed sockets, or those in CLOSE_WAIT. They fill the same table. */
+  alsoHeld = 0,
 ): { severity: Severity; crossed: string[] } {
-  if (HARMLESS.has(cause)) return { severity: 'ok', crossed: [] };
   const crossed: { severity: Severity; limit: string }[] = [];
   const cross = (severity: Severity, limit: string): void => void crossed.push({ severity, limit });
 
-  const concerned = subject.stuck + subject.maybeStuck + subject.closedFds;
-  const inCloseWait = subject.sockets.length + subject.closedFds;
-  if (concerned > limits.warningSockets) cross('warning', `more than ${formatNumber(limits.warningSockets)} sockets`);
+  const concerned = subject.stuck + subject.maybeStuck + subject.closedFds + alsoHeld;
+  const inCloseWait = subject.sockets.length + subject.closedFds + alsoHeld;
   if (fds?.limit !== undefined && inCloseWait > limits.criticalFdShare * fds.limit) {
-    cross('critical', `more than ${formatShare(limits.criticalFdShare)} of the descriptor limit`);
+    cross('critical', `they alone use more than ${formatShare(limits.criticalFdShare)} of the descriptor limit`);
   }
+  if (fds?.limit !== undefined && fds.limit - fds.open < limits.criticalFdsLeft * fds.limit) {
+    cross(
+      'critical',
+      fds.open >= fds.limit
+        ? 'no descriptor is free'
+        : `less than ${formatShare(limits.criticalFdsLeft)} of the descriptors left`,
+    );
+  }
+  // Young sockets and legal half-closes do not count, however many; a table they fill up is full all the same.
+  if (HARMLESS.has(cause)) return result(crossed);
+  if (concerned > limits.warningSockets) cross('warning', `more than ${formatNumber(limits.warningSockets)} sockets`);
   if (age && subject.stuck >= limits.ageSockets) {
     if (age.oldestMs > limits.criticalAgeMs) cross('critical', `older than ${formatDuration(limits.criticalAgeMs)}`);
     else if (age.oldestMs > limits.warningAgeMs) cross('warning', `older than ${formatDuration(limits.warningAgeMs)}`);
@@ -41,6 +52,10 @@ export function judgeSeverity(
   if (subject.kind === 'backlog' && listener?.limit !== undefined && listener.queue > listener.limit) {
     cross('critical', `accept queue of ${formatEndpoint(listener.local)} is full`);
   }
+  return result(crossed);
+}
+
+function result(crossed: { severity: Severity; limit: string }[]): { severity: Severity; crossed: string[] } {
   const severity = worst(crossed.map((it) => it.severity));
   return { severity, crossed: crossed.filter((it) => it.severity === severity).map(({ limit }) => limit) };
 }

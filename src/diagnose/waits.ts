@@ -35,7 +35,9 @@ export class WaitReader {
     const socket = this.#socket(inode);
     if (!socket) {
       const listener = kind === 'accept' ? this.#snapshot.listeners.find((it) => it.inode === inode) : undefined;
-      return { threads: 1, kind, ...(listener && { end: { ...listener.local, sockets: 0 } }) };
+      return listener
+        ? { threads: 1, kind, end: { ...listener.local, sockets: 0 } }
+        : { threads: 1, kind, unreadSocket: true };
     }
     const silentMs = silence(socket);
     return { threads: 1, kind, end: this.#endOf(socket), ...(silentMs !== undefined && { silentMs }) };
@@ -164,10 +166,14 @@ function doing({ kind, end, silentMs }: WaitGroup, one: boolean): string {
 function meaning(group: WaitGroup): string {
   if (isStuckOnConnection(group)) return 'nothing comes, and it does nothing else meanwhile';
   if (group.kind === 'accept') return 'ready to accept';
-  if (onConnection(group)) return group.end ? 'it waits for the other side' : 'on something that is no TCP connection';
+  if (onConnection(group)) return waitsOn(group);
   if (group.kind === 'events') return 'an event loop at rest, or one that waits for something else';
   if (group.kind === 'lock') return 'for work, or for a thread that does not let go';
-  return group.kind === undefined
-    ? 'busy, or in a call that unclosed does not know'
-    : 'nothing to do with a connection';
+  if (group.kind === 'sleep') return 'for a time, or between two tries';
+  return group.kind === 'child' ? 'for its end' : 'busy, or in a call that unclosed does not know';
+}
+
+function waitsOn({ end, unreadSocket }: WaitGroup): string {
+  if (end) return 'it waits for the other side';
+  return unreadSocket ? 'on a socket of which nothing is known' : 'on a file or a pipe, not on a connection';
 }

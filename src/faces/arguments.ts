@@ -58,16 +58,19 @@ const usage = (message: string, remedy = 'unclosed --help lists the options'): U
 
 function parse(argv: string[]) {
   try {
-    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true, strict: true });
+    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true, strict: true, tokens: true });
   } catch (error) {
     // The first sentence names the option; what follows explains parseArgs to programmers.
-    throw usage((error as Error).message.split('. ')[0] ?? 'not understood');
+    throw usage((error as Error).message.split(/\. |\n/)[0] ?? 'not understood');
   }
 }
 
 export function parseArguments(argv: string[]): Arguments {
-  const { values, positionals } = parse(argv);
-  const { command, directory, pids } = readPositionals(positionals);
+  const { values, positionals, tokens } = parse(argv);
+  requireSense(tokens);
+  const asked = values.help ? 'help' : values.version ? 'version' : undefined;
+  const read: Positionals = asked ? { command: asked, pids: [] } : readPositionals(positionals);
+  const { command, directory, pids } = read;
   const filter = readFilter(values, pids);
   const filterText = Object.entries(filter)
     .map(([name, value]) => `${name === 'family' ? 'IPv' : name === 'pids' ? 'pid ' : `${name} `}${value}`)
@@ -79,7 +82,7 @@ export function parseArguments(argv: string[]): Arguments {
   if (values.from !== undefined && command !== 'report')
     throw usage('--from goes with the report', 'unclosed --from DIR');
   return {
-    command: values.help ? 'help' : values.version ? 'version' : command,
+    command,
     ...(directory !== undefined && { directory }),
     ...(values.from !== undefined && { from: values.from }),
     scrub: values.scrub ?? false,
@@ -102,7 +105,23 @@ export function parseArguments(argv: string[]): Arguments {
   };
 }
 
-function readPositionals(positionals: string[]): { command: Command; directory?: string; pids: number[] } {
+type Positionals = { command: Command; directory?: string; pids: number[] };
+
+type Tokens = ReturnType<typeof parse>['tokens'];
+
+/** An option that was given twice would silently win over itself, and an empty one match everything or nothing. */
+function requireSense(tokens: Tokens): void {
+  const seen = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind !== 'option' || token.value === undefined) continue;
+    if (token.value === '') throw usage(`${token.rawName} is empty`, 'give it a value, or leave it out');
+    if (token.name !== 'pid' && seen.has(token.name))
+      throw usage(`${token.rawName} was given twice`, 'one report has one');
+    seen.add(token.name);
+  }
+}
+
+function readPositionals(positionals: string[]): Positionals {
   const [first, ...rest] = positionals;
   if (first === 'record') {
     const [directory, ...more] = rest;

@@ -14,6 +14,7 @@ export async function record(args: Arguments, streams: Streams): Promise<number>
       ? 'addresses, users, host and command lines are replaced; names of programs and units are not\n'
       : 'it holds addresses, user names and command lines as they are: --scrub replaces them\n',
   );
+  streams.stdout.write('only you can read the folder: give it to somebody with chown, or as an archive\n');
   streams.stdout.write(`read it anywhere with: unclosed --from ${directory}\n`);
   return EXIT.nothing;
 }

@@ -32,6 +32,7 @@ export async function render(seen: Look, args: Arguments, paint: Paint, width: n
     limits,
     all: args.all,
     verbose: args.verbose,
+    again: againOptions(args),
     ...(args.filterText !== undefined && { filter: args.filterText }),
   });
   if (!args.sockets) return page;
@@ -40,9 +41,16 @@ export async function render(seen: Look, args: Arguments, paint: Paint, width: n
   return rows.length === 0 ? page : `${page}\n${renderSocketsTable(rows)}`;
 }
 
-/** Found is what is certain, and whatever crosses a limit. */
-const exitCode = ({ diagnosis: { totals, status } }: Look): number =>
-  totals.stuck > 0 || status !== 'ok' ? EXIT.found : EXIT.nothing;
+/** What a further run needs to see the same: where to look, and what counts as stuck. */
+function againOptions({ from, capture: { stuckAfterMs } }: Arguments): string {
+  const where =
+    from === undefined ? '' : `--from ${/^[\w./-]+$/.test(from) ? from : `'${from.replaceAll("'", "'\\''")}'`} `;
+  return `${where}${stuckAfterMs === undefined ? '' : `--stuck-after ${stuckAfterMs / 1000}s `}`;
+}
+
+/** Whatever the report shows as a finding is found; ordinary churn is not. */
+const exitCode = ({ diagnosis: { findings } }: Look): number =>
+  findings.some(({ cause }) => cause !== 'churn') ? EXIT.found : EXIT.nothing;
 
 /** Waits until the text has been handed over: a process that exits before loses what a slow reader has not taken. */
 const write = (stdout: NodeJS.WriteStream, text: string): Promise<void> =>

@@ -83,14 +83,14 @@ export const decodeProcesses = (text: string): ProcessEntry[] =>
   }));
 
 export const encodeFdOwners = (owners: Map<number, FdOwner>): string =>
-  [...owners].map(([pid, { uid, fdCount }]) => `${pid}\t${uid}\t${fdCount ?? '-'}`).join('\n');
+  [...owners].map(([pid, { uid, fdCount }]) => `${pid}\t${uid ?? '-'}\t${fdCount ?? '-'}`).join('\n');
 
 export const decodeFdOwners = (text: string): Map<number, FdOwner> =>
   new Map(
     lines(text).map(([pid, uid, fdCount]) => [
       decodeNumber(pid, question.fdOwners),
       {
-        uid: decodeNumber(uid, question.fdOwners),
+        ...(uid !== '-' && { uid: decodeNumber(uid, question.fdOwners) }),
         ...(fdCount !== '-' && { fdCount: decodeNumber(fdCount, question.fdOwners) }),
       },
     ]),

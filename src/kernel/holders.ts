@@ -34,8 +34,6 @@ export type Walk = {
 const FURTHER_FDS = 20_000;
 /** To open and list a table costs as much as so many descriptors in it. */
 const TABLE_IN_FDS = 8;
-/** Where the kernel does not count descriptors (before 6.2), a process is taken to have this many. */
-const ASSUMED_FDS = 64;
 
 /** Looks for the holders of wanted sockets, the likely processes first, and stops soon after the last is found. */
 export function findHolders(machine: Machine, processes: ProcessEntry[], wanted: Wanted): Walk {
@@ -53,30 +51,33 @@ export function findHolders(machine: Machine, processes: ProcessEntry[], wanted:
     const fdCount = owners.get(pid)?.fdCount;
     if (fdCount === 0) continue; // a kernel thread or a zombie
     if (walk.missing === 0 && !wanted.everywhere) {
-      further -= TABLE_IN_FDS + (fdCount ?? ASSUMED_FDS);
+      further -= TABLE_IN_FDS + (fdCount ?? 0);
       if (further < 0) {
         walk.skipped++;
         continue;
       }
     }
-    lookAt(machine, pid, wanted.inodes, walk);
+    const count = lookAt(machine, pid, wanted.inodes, walk);
+    // Before Linux 6.2 a table's size is known only now.
+    if (fdCount === undefined && walk.missing === 0) further -= count;
   }
   return walk;
 }
 
-function lookAt(machine: Machine, pid: number, wanted: Map<number, boolean>, walk: Walk): void {
+/** Gives the number of descriptors that were looked at. */
+function lookAt(machine: Machine, pid: number, wanted: Map<number, boolean>, walk: Walk): number {
   let table: FdTable;
   try {
     table = machine.fdTable(pid);
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     if (!isGone(error)) walk.denied.push(pid);
-    return;
+    return 0;
   }
   walk.lookedAt++;
-  if (table.sockets.size === 0) return;
+  if (table.sockets.size === 0) return table.count;
   walk.tables.set(pid, table);
-  if (wanted.size === 0) return;
+  if (wanted.size === 0) return table.count;
   for (const inode of table.sockets.keys()) {
     const found = wanted.get(inode);
     if (found === undefined) continue;
@@ -85,6 +86,7 @@ function lookAt(machine: Machine, pid: number, wanted: Map<number, boolean>, wal
     wanted.set(inode, true);
     walk.missing--;
   }
+  return table.count;
 }
 
 const candidates = (processes: ProcessEntry[], { only }: Wanted): number[] =>
@@ -97,10 +99,10 @@ function inLikelyOrder(
   owners: Map<number, FdOwner>,
 ): number[] {
   const inCgroup = pidsOf(machine, wanted.cgroups);
-  const rank = ({ pid, netns }: ProcessEntry, uid: number): number => {
+  const rank = ({ pid, netns }: ProcessEntry, uid: number | undefined): number => {
     if (inCgroup.has(pid)) return 0;
     const sameNetns = netns !== undefined && wanted.netns.has(netns);
-    if (sameNetns && wanted.uids.has(uid)) return 1;
+    if (sameNetns && uid !== undefined && wanted.uids.has(uid)) return 1;
     return sameNetns ? 2 : 3;
   };
   const ranked = processes.flatMap((entry) => {

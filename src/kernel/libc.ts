@@ -81,7 +81,12 @@ export function fileStatusOf(path: string): FileStatus {
  * the same type, but its inode is of another file system.
  */
 export function socketInodeAt(directory: number, name: number, device: number): number {
-  if (statx_(directory, name, 0, STATX_TYPE_UID_INO_SIZE, statxBuffer.address) < 0) return -1;
+  if (statx_(directory, name, 0, STATX_TYPE_UID_INO_SIZE, statxBuffer.address) < 0) {
+    const code = getSystemErrorName(-koffi.errno());
+    // A directory that may be listed is no promise that its links may be followed (CAP_SYS_PTRACE).
+    if (code === 'EACCES' || code === 'EPERM') throw new SystemError(code, 'statx /proc/PID/fd');
+    return -1;
+  }
   if (((statxWords[7] ?? 0) & S_IFMT) !== S_IFSOCK) return 0; // stx_mode, at 28
   if ((statxWords[34] ?? 0) * 2 ** 20 + (statxWords[35] ?? 0) !== device) return 0; // stx_dev_*, at 136
   return statxWords[8] ?? 0; // stx_ino, at 32: sockfs numbers in 32 bits, as inet_diag_msg.idiag_inode does

@@ -4,6 +4,7 @@ import { isDenied, SystemError } from '../model/errors.ts';
 import type { Container } from '../model/process.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import { readContainerNames } from './container-names.ts';
+import { isKernelThread } from './kernel-thread.ts';
 import {
   type FdOwner,
   type FdTable,
@@ -34,6 +35,10 @@ export class LiveMachine implements Machine {
     return Date.now();
   }
 
+  pause(milliseconds: number): void {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  }
+
   host(): Host {
     return { name: hostname(), kernel: release(), arch: process.arch };
   }
@@ -58,9 +63,9 @@ export class LiveMachine implements Machine {
     return wrap(OWN_NETNS, () => statSync(OWN_NETNS).ino);
   }
 
-  openNetns(_entry: NetNsEntry, path: string): NetnsTables {
+  openNetns({ id }: NetNsEntry, path: string): NetnsTables {
     if (!this.#fast) throw new SystemError('ENOSYS', 'no foreign function interface: NETLINK_SOCK_DIAG');
-    return this.#fast.openNetns(path);
+    return this.#fast.openNetns(id, path);
   }
 
   fdTable(pid: number): FdTable {
@@ -127,12 +132,17 @@ function describeProcess(pid: number, inodeOf: (path: string) => number): Proces
   }
 }
 
+/** st_size of our own /proc/self/fd: more than 0 where the kernel counts descriptors (since 6.2). */
+let ownFds: number | undefined;
+
 function readFdOwner(pid: number): FdOwner | undefined {
   try {
     const { uid, size } = statSync(`/proc/${pid}/fd`);
-    return { uid, ...(size > 0 && { fdCount: size }) };
-  } catch {
-    return undefined; // it has ended since /proc was listed
+    ownFds ??= statSync('/proc/self/fd').size;
+    if (ownFds > 0) return { uid, fdCount: size };
+    return { uid, ...(isKernelThread(pid) && { fdCount: 0 }) };
+  } catch (error) {
+    return isDenied(error) ? {} : undefined; // or it has ended since /proc was listed
   }
 }
 
@@ -144,7 +154,8 @@ function readFdTable(pid: number): FdTable {
     let target: string;
     try {
       target = readlinkSync(`${directory}/${name}`);
-    } catch {
+    } catch (error) {
+      if (isDenied(error)) throw new SystemError('EACCES', `${directory}/${name}`);
       continue; // closed since the directory was listed
     }
     const inode = Number(/^socket:\[([0-9]+)\]$/.exec(target)?.[1] ?? 0);

@@ -9,8 +9,11 @@ export type Host = { name: string; kernel: string; arch: string };
 /** A process and its network namespace, which is absent when it may not be read. */
 export type ProcessEntry = { pid: number; netns?: number };
 
-/** Whose a descriptor table is, and how many descriptors it has (absent before Linux 6.2). */
-export type FdOwner = { uid: number; fdCount?: number };
+/**
+ * Whose a descriptor table is, and how many descriptors it has (absent before Linux 6.2). Both are absent when the process
+ * may not be looked at.
+ */
+export type FdOwner = { uid?: number; fdCount?: number };
 
 /** A network namespace with paths by which it can be entered, and processes that were seen in it (a few of them). */
 export type NetNsEntry = { id: number; paths: string[]; pids: number[]; name?: string };
@@ -41,6 +44,8 @@ export interface Machine {
   readonly source: Source;
   /** Milliseconds since 1970; of a recording, when it was taken. */
   now(): number;
+  /** Lets time pass before a second look. A recording does not wait. */
+  pause(milliseconds: number): void;
   host(): Host;
   processes(): ProcessEntry[];
   ownNetns(): number;

@@ -71,7 +71,9 @@ export function describeHolder(
   if (!stat) return undefined;
   const status = attempt(() => parseStatus(text('status') ?? '', `${root}/status`));
   const limits = attempt(() => parseLimits(text('limits') ?? '', `${root}/limits`));
-  const argv = attempt(() => parseCmdline(machine.read(`${root}/cmdline`))) ?? [];
+  // The command line is memory of the process: reading it waits as long as an uninterruptible one holds that.
+  const stuck = stat.state === 'uninterruptible';
+  const argv = (stuck ? undefined : attempt(() => parseCmdline(machine.read(`${root}/cmdline`)))) ?? [];
   const uid = status?.uid;
   const exe = attempt(() => machine.link(`${root}/exe`));
   const { bootTime } = identities;
@@ -89,7 +91,7 @@ export function describeHolder(
     openFds,
     fdLimit: limits?.soft,
     fdHardLimit: limits?.hard,
-    runtime: runtimeOf(machine, pid, stat.name, argv, exe),
+    runtime: stuck ? undefined : runtimeOf(machine, pid, stat.name, argv, exe),
     ...confinement(text('cgroup'), `${root}/cgroup`, identities),
     netns: entry.netns,
     sockets: table?.sockets,

@@ -37,6 +37,10 @@ export class RecordingMachine implements Machine {
     return this.#keep(question.now, () => this.#machine.now(), String);
   }
 
+  pause(milliseconds: number): void {
+    this.#machine.pause(milliseconds);
+  }
+
   host(): Host {
     return this.#keep(question.host, () => this.#machine.host(), JSON.stringify);
   }

@@ -44,6 +44,8 @@ export class ReplayingMachine implements Machine {
     return decodeNumber(this.#text(question.now), question.now);
   }
 
+  pause(): void {}
+
   host(): Host {
     const { name, kernel, arch } = this.#json(question.host);
     return { name: String(name), kernel: String(kernel), arch: String(arch) };
@@ -94,7 +96,10 @@ export class ReplayingMachine implements Machine {
   }
 
   containerNames({ id }: Pick<Container, 'engine' | 'id'>): ContainerNames {
-    return this.#json(question.container(id));
+    const { name, pod } = this.#json(question.container(id));
+    const words = (value: unknown): Record<string, string> =>
+      Object.fromEntries(Object.entries(value ?? {}).filter(([, text]) => typeof text === 'string'));
+    return { ...words({ name }), ...(typeof pod === 'object' && { pod: words(pod) }) };
   }
 
   read(path: string): Uint8Array {

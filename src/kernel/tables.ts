@@ -106,7 +106,7 @@ function readTextOf(machine: Machine, pid: string | number, netns: number): Tabl
 
 function addFile(machine: Machine, table: Table, path: string, netns: number, family: 4 | 6): void {
   const { rows, errors } = parseProcNetTcp(readText(machine, path), path);
-  table.errors.push(...errors);
+  for (const error of errors) table.errors.push(error);
   for (const row of rows) addRow(table, row, netns, family);
 }
 

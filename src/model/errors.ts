@@ -3,6 +3,7 @@
 export const ERROR_CODES = {
   USAGE: 'the command line is not understood',
   NO_SUCH_PROCESS: 'no process has this pid',
+  NOTHING_MATCHES: 'no process matches the filter',
   NOT_LINUX: 'this is not Linux',
   NOTHING_READABLE: 'no TCP table could be read',
   RECORDING_MISSING: 'there is no recording at this path',

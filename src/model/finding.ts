@@ -2,7 +2,7 @@ import type { Process, Wait } from './process.ts';
 import type { Gap, Snapshot } from './snapshot.ts';
 import type { AgeRange, Listener, TcpSocket } from './socket.ts';
 
-/** The vocabulary of causes; docs/causes.md says what each means. */
+/** The vocabulary of causes; man/unclosed.8 says what each means. */
 export type Cause =
   | 'missing-close'
   | 'forgotten'
@@ -45,6 +45,8 @@ export type WaitGroup = {
   kind?: Wait['kind'];
   /** The other end of the connection they wait on, or the address they accept at. */
   end?: PeerGroup;
+  /** They wait on a socket that was not read, or is none of TCP. */
+  unreadSocket?: true;
   /** How long nothing has been sent or received on that connection. */
   silentMs?: number;
 };
@@ -130,6 +132,8 @@ export type Limits = {
   stuckAfterMs: number;
   warningSockets: number;
   criticalFdShare: number;
+  /** Share of the descriptor limit that is not used. */
+  criticalFdsLeft: number;
   warningAgeMs: number;
   criticalAgeMs: number;
   /** Age alone raises the severity only when at least this many sockets are concerned. */
@@ -142,6 +146,7 @@ export const DEFAULT_LIMITS: Limits = {
   stuckAfterMs: 60_000,
   warningSockets: 100,
   criticalFdShare: 0.5,
+  criticalFdsLeft: 0.05,
   warningAgeMs: 5 * 60_000,
   criticalAgeMs: 30 * 60_000,
   ageSockets: 10,

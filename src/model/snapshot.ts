@@ -10,7 +10,11 @@ export type NetNs = {
   id: number;
   /** Name of its bind mount, as `ip netns` shows it. */
   name?: string;
-  /** Sockets in the kernel's tables, TIME_WAIT excluded; absent when the namespace was not read. */
+  /** Whether its tables could be read. */
+  read: boolean;
+  /** The one the tool runs in. */
+  own?: true;
+  /** Sockets in the kernel's tables, TIME_WAIT excluded; absent when they were not counted. */
   sockets?: number;
 };
 
@@ -27,11 +31,13 @@ export type Reading = {
   /** Processes whose descriptors were looked at, and those left out because every holder had been found. */
   lookedAt: number;
   leftOut: number;
+  /** Whether it was read as root. */
+  asRoot: boolean;
 };
 
 /** Everything seen on one machine at one moment, and what was not. Plain data. */
 export type Snapshot = {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970, when the sockets were read: ages count back from here. */
   takenAt: number;
   tookMs: number;
   source: Source;

@@ -2,7 +2,7 @@ import type { Endpoint } from './socket.ts';
 
 // How numbers are said to people, the same in evidence, reports and messages.
 
-export const plural = (count: number, one: string, many = `${one}s`): string =>
+export const plural = (count: number, one: string, many: string = `${one}s`): string =>
   `${formatNumber(count)} ${count === 1 ? one : many}`;
 
 /** 100000 as 100,000. */

@@ -163,7 +163,7 @@ export class DiagDecoder {
 }
 
 /** sizeof(struct inet_diag_msg) */
-const INET_DIAG_MSG_SIZE = 72;
+export const INET_DIAG_MSG_SIZE = 72;
 
 /** Overwrites with zeros, in the reader's bytes, what no socket is made of: every attribute but the two read above. */
 export function blankAttributes(reader: StructReader, start: number, end: number): void {

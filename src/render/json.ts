@@ -1,7 +1,7 @@
 import type { Case, Diagnosis, Finding, SocketRow } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot, Source } from '../model/snapshot.ts';
-import { type AgeRange, keepaliveOf } from '../model/socket.ts';
+import { type AgeRange, keepaliveOf, type Listener } from '../model/socket.ts';
 
 export const REPORT_SCHEMA = 'unclosed.report/1';
 
@@ -22,10 +22,10 @@ export function renderJson(snapshot: Snapshot, diagnosis: Diagnosis, rows?: Sock
       stuck: totals.stuck,
       maybe_stuck: totals.maybeStuck,
       closed_but_held: totals.closedButHeld ?? null,
-      namespaces: snapshot.namespaces.length,
+      namespaces: snapshot.namespaces.filter(({ read }) => read).length,
       processes: snapshot.processCount,
     },
-    findings: findings.map(findingOf),
+    findings: findings.map((finding) => findingOf(finding, snapshot)),
     ...(rows && {
       sockets: rows.map(socketOf),
       closed_but_held: snapshot.closedButHeld?.map(({ pid, fd, inode }) => ({ pid, fd, inode })) ?? null,
@@ -49,7 +49,7 @@ const sourceOf = (source: Source): object => (source.kind === 'live' ? { kind: '
 
 const seconds = (milliseconds: number): number => Math.round(milliseconds) / 1000;
 
-function findingOf(finding: Finding): object {
+function findingOf(finding: Finding, { listeners }: Snapshot): object {
   const { subject, age, arrivals, fds } = finding;
   const { process, listener, kind } = subject;
   return {
@@ -58,14 +58,14 @@ function findingOf(finding: Finding): object {
     cause: finding.cause,
     confidence: finding.confidence,
     patterns: finding.patterns,
-    holder: process && kind !== 'backlog' ? holderOf(process) : null,
+    holder: process && kind !== 'backlog' ? holderOf(process, listeners) : null,
     ...(listener && {
       listener: {
         ...listener.local,
         queue: listener.queue,
         limit: listener.limit ?? null,
         pid: listenerPid(subject),
-        ...(kind === 'backlog' && process && { holder: holderOf(process) }),
+        ...(kind === 'backlog' && process && { holder: holderOf(process, listeners) }),
       },
     }),
     direction: kind === 'closed' ? null : subject.direction,
@@ -112,7 +112,7 @@ function fdsOf({ open, limit, fullInMs }: NonNullable<Finding['fds']>): object {
   };
 }
 
-function holderOf(process: Process): object {
+function holderOf(process: Process, listeners: Listener[]): object {
   const { pid, name, command, runtime, user, uid, unit, container, pod, startedAt, state, threads, parent, netns } =
     process;
   return {
@@ -131,6 +131,9 @@ function holderOf(process: Process): object {
     parent: parent ?? null,
     netns: netns ?? null,
     fd_hard_limit: finite(process.fdHardLimit),
+    listeners: listeners.flatMap(({ inode, local, queue, limit }) =>
+      inode !== undefined && process.sockets?.has(inode) ? { ...local, queue, limit: limit ?? null } : [],
+    ),
   };
 }
 

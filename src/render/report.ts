@@ -12,6 +12,8 @@ export type ReportOptions = {
   all: boolean;
   /** Say how it was read. */
   verbose: boolean;
+  /** Options that the commands it suggests should have too, with a space behind; or nothing. */
+  again: string;
   /** The filters in force, in words. */
   filter?: string;
 };
@@ -25,9 +27,9 @@ export function renderReport(snapshot: Snapshot, diagnosis: Diagnosis, options: 
   const shown = options.all ? relevant : relevant.slice(0, SHOWN);
   const hidden = relevant.slice(shown.length);
   const blocks = [
-    header(snapshot, options),
+    [...header(snapshot, options), ...(relevant.length > 0 ? verdict(relevant, options) : [])],
     ...(relevant.length === 0 ? [nothingStuck(snapshot, diagnosis, options)] : []),
-    ...shown.map((finding) => renderFinding(finding, options)),
+    ...shown.map((finding) => renderFinding(finding, snapshot, options)),
     ...(hidden.length > 0 ? [hiddenLine(hidden, options)] : []),
     ...(relevant.length > 0 ? youngLine(diagnosis, options) : []),
     ...renderGaps(diagnosis.gaps, options),
@@ -44,12 +46,15 @@ function header(snapshot: Snapshot, { paint, width, filter }: ReportOptions): st
   const counted = [
     ...(tcpSockets === undefined ? [] : [plural(tcpSockets, 'TCP socket')]),
     plural(processCount, 'process', 'processes'),
-    plural(namespaces.length, 'namespace'),
+    plural(namespaces.filter(({ read }) => read).length, 'namespace'),
   ].join(', ');
   const kernel = host ? `Linux ${/^[0-9]+\.[0-9]+/.exec(host.kernel)?.[0] ?? host.kernel}` : undefined;
   const parts = [host?.name, kernel, counted, `${(tookMs / 1000).toFixed(2)} s`].filter((part) => part !== undefined);
   const dim = (text: string): string[] => wrap(printable(text), width, 0, 2).map((line) => paint('dim', line));
-  const [first = '', ...rest] = wrap(printable(`unclosed  ${parts.join(' · ')}`), width, 0, 2);
+  const whole = printable(`unclosed  ${parts.join(' · ')}`);
+  // The time it took is the least of it: it goes first when the line is too long.
+  const fitting = whole.length <= width ? whole : printable(`unclosed  ${parts.slice(0, -1).join(' · ')}`);
+  const [first = '', ...rest] = wrap(fitting, width, 0, 2);
   return [
     first.replace('unclosed', paint('strong', 'unclosed')),
     ...rest,
@@ -58,16 +63,37 @@ function header(snapshot: Snapshot, { paint, width, filter }: ReportOptions): st
   ];
 }
 
+/** One line that says it all, for whoever reads no further. */
+function verdict(findings: Finding[], { width }: ReportOptions): string[] {
+  const sum = (of: (subject: Finding['subject']) => number): number =>
+    findings.reduce((total, { subject }) => total + of(subject), 0);
+  const stuck = sum((subject) => subject.stuck + subject.maybeStuck);
+  const closed = sum(({ closedFds }) => closedFds);
+  const processes = new Set(findings.flatMap(({ subject }) => subject.process?.pid ?? [])).size;
+  const levels = (['critical', 'warning', 'ok'] as const).flatMap((level) => {
+    const count = findings.filter(({ severity }) => severity === level).length;
+    return count === 0 ? [] : plural(count, level === 'ok' ? 'note' : level, level === 'critical' ? level : undefined);
+  });
+  const parts = [
+    ...(stuck > 0 ? [`${plural(stuck, 'connection')} stuck`] : []),
+    ...(closed > 0 ? [`${plural(closed, 'descriptor')} of closed connections held`] : []),
+    ...(processes > 0 ? [`in ${plural(processes, 'process', 'processes')}`] : []),
+  ];
+  return wrap(`${parts.join(', ').replace(', in ', ' in ')} · ${levels.join(', ')}`.replace(/^ · /, ''), width, 0, 2);
+}
+
 const UTC = { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' } as const;
 const formatUtc = (time: number): string => `${new Intl.DateTimeFormat('sv-SE', UTC).format(time)} UTC`;
 
 function nothingStuck(snapshot: Snapshot, diagnosis: Diagnosis, options: ReportOptions): string[] {
-  const { tcpSockets, processCount, namespaces } = snapshot;
+  const { tcpSockets, processCount } = snapshot;
+  const namespaces = snapshot.namespaces.filter(({ read }) => read);
   const { closeWait } = diagnosis.totals;
   const sockets = tcpSockets === undefined ? 'TCP sockets' : plural(tcpSockets, 'TCP socket');
   const young = closeWait > 0 ? ` ${youngText(closeWait, options)}` : '';
   const seen = `looked at ${sockets} of ${plural(processCount, 'process', 'processes')} in ${plural(namespaces.length, 'network namespace')}.`;
-  const [first = '', ...rest] = wrap(`Nothing stuck: ${seen}${young}`, options.width, 0);
+  const where = options.filter === undefined ? '' : ' in what was asked for';
+  const [first = '', ...rest] = wrap(`Nothing stuck${where}: ${seen}${young}`, options.width, 0);
   return [first.replace('Nothing stuck', options.paint('ok', 'Nothing stuck')), ...rest];
 }
 
@@ -88,12 +114,12 @@ function hiddenLine(hidden: Finding[], { paint }: ReportOptions): string[] {
 
 const LABELS = { critical: 'CRITICAL', warning: 'WARNING' } as const;
 
-function renderFinding(finding: Finding, options: ReportOptions): string[] {
+function renderFinding(finding: Finding, snapshot: Snapshot, options: ReportOptions): string[] {
   const { paint, width } = options;
   const { severity, cause } = finding;
   const label = severity === 'ok' ? (cause === 'churn' ? 'OK' : 'NOTE') : LABELS[severity];
   const style: Style = severity;
-  const who = cut(`${label}  ${whoIs(finding)}`, width);
+  const who = cut(`${label}  ${whoIs(finding)}${netnsOf(finding, snapshot)}`, width);
   const { gap, fits } = spread(who, cause, width);
   const title = paint(style, label) + paint('strong', who.slice(label.length));
   return [
@@ -101,7 +127,7 @@ function renderFinding(finding: Finding, options: ReportOptions): string[] {
     ...commandLine(finding, options),
     ...summary(finding).flatMap((line) => wrap(line, width, 2)),
     ...why(finding, options),
-    ...steps(finding.next, options),
+    ...steps(finding.next, snapshot, options),
     ...peersLine(finding.subject.peers, options),
   ];
 }
@@ -135,7 +161,7 @@ function summary({ subject, age, arrivals, fds, cause }: Finding): string[] {
   const count = formatNumber(sockets.length);
   const first =
     kind === 'closed'
-      ? `${plural(closedFds, 'descriptor')} of closed connections still held`
+      ? `${plural(closedFds, 'descriptor')} of ${closedFds === 1 ? 'a closed connection' : 'closed connections'} still held`
       : kind === 'backlog'
         ? `${plural(sockets.length, 'connection')} that nobody has accepted, closed by the peer${since}`
         : connections === undefined
@@ -183,16 +209,30 @@ function why({ evidence, confidence, crossed, cause }: Finding, { paint, width }
   return lines.length + limits.length === 0 ? [] : ['', `  ${paint('strong', title)}`, ...lines, ...limits];
 }
 
-function steps(next: NextStep[], { paint, width }: ReportOptions): string[] {
-  if (next.length === 0) return [];
+/** Another namespace has other addresses: its 127.0.0.1 is not ours. */
+function netnsOf({ subject: { sockets, process } }: Finding, { namespaces }: Snapshot): string {
+  const id = sockets[0]?.netns ?? process?.netns;
+  const netns = namespaces.find((it) => it.id === id);
+  return !netns || netns.own ? '' : ` · netns ${printable(netns.name ?? String(netns.id))}`;
+}
+
+/** Commands of ours go on with what was asked; those for a machine that is only recorded are said to be for there. */
+function steps(steps: NextStep[], { source, host }: Snapshot, { paint, width, again }: ReportOptions): string[] {
+  if (steps.length === 0) return [];
+  const next = steps.map(({ command, why: reason }) => ({
+    why: reason,
+    ...(command !== undefined && { command: command.replace(/^unclosed (?=[0-9])/, `unclosed ${again}`) }),
+  }));
+  const where = source.kind === 'recording' && host ? `Do, on ${printable(host.name)}` : 'Do';
   const column = Math.min(40, Math.max(0, ...next.map(({ command }) => command?.length ?? 0)));
   const lines = next.flatMap(({ command, why: reason }) => {
     if (command === undefined) return wrap(printable(reason), width, 4, 6);
-    if (command.length > column) return [`    ${paint('strong', printable(command))}`, ...wrap(reason, width, 6)];
+    if (command.length > column || width < 70)
+      return [`    ${paint('strong', printable(command))}`, ...wrap(reason, width, 6)];
     const [first = '', ...rest] = wrap(reason, width, column + 7);
     return [`    ${paint('strong', printable(command).padEnd(column))}   ${first.trimStart()}`, ...rest];
   });
-  return [`  ${paint('strong', 'Do')}`, ...lines];
+  return [`  ${paint('strong', where)}`, ...lines];
 }
 
 const SHOWN_PEERS = 5;
@@ -213,7 +253,7 @@ function peersLine(peers: PeerGroup[], { paint, width }: ReportOptions): string[
 
 function renderGaps(gaps: Gap[], { paint, width }: ReportOptions): string[][] {
   const merged = new Map<string, Gap[]>();
-  for (const gap of gaps) merged.set(gap.code, [...(merged.get(gap.code) ?? []), gap]);
+  for (const gap of gaps) merged.set(gap.code + gap.effect, [...(merged.get(gap.code + gap.effect) ?? []), gap]);
   return [...merged.values()].map(([gap, ...same]) => {
     if (!gap) return [];
     const more = same.length > 0 ? ` (and ${same.length} more of this kind)` : '';

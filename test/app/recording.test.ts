@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -161,4 +164,35 @@ test('a folder for a recording must be empty or not exist', () => {
     (error) => error instanceof UnclosedError && error.code === 'RECORDING_EXISTS',
   );
   assert.deepEqual(readdirSync(folder), ['notes.txt']);
+});
+
+test('a pipe, a device or a link in the place of an answer is refused at once', () => {
+  const replacements: [string, (path: string) => void][] = [
+    ['pipe', (path) => execFileSync('mkfifo', [path])],
+    ['device', (path) => symlinkSync('/dev/zero', path)],
+    ['link', (path) => symlinkSync('/etc/hostname', path)],
+  ];
+  for (const [, replace] of replacements) {
+    const folder = recorded();
+    rmSync(join(folder, 'now'));
+    replace(join(folder, 'now'));
+    refusedWith('RECORDING_TRUNCATED', folder);
+  }
+});
+
+test('a folder that others may write to is not recorded into, and nothing is written through a link', () => {
+  const open = newFolder();
+  mkdirSync(open, { recursive: true });
+  chmodSync(open, 0o777);
+  assert.throws(() => requireEmpty(open), { code: 'RECORDING_WRITE' });
+
+  const folder = newFolder();
+  const victim = join(ROOT, 'victim');
+  writeFileSync(victim, 'kept');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  symlinkSync(victim, join(folder, 'now'));
+  const tape = new Tape();
+  tape.add('now', { bytes: Buffer.from('1') });
+  assert.throws(() => writeRecording(tape, folder, false), { code: 'RECORDING_WRITE' });
+  assert.equal(readFileSync(victim, 'utf8'), 'kept');
 });

@@ -43,6 +43,7 @@ for (const name of readdirSync(absolute(FOLDER))) {
       limits: { ...DEFAULT_LIMITS, stuckAfterMs: 0 },
       all: false,
       verbose: true,
+      again: '',
     });
     assertGolden(`${FOLDER}/${name}/report.txt`, `${page}\n${renderSocketsTable(rows())}`);
   });

@@ -137,9 +137,15 @@ test('what no rule explains stays unknown and undecided, with what was read as e
 });
 
 test('a stopped holder is stalled, and the command that lets it run on is named', () => {
-  const all = sockets(2);
-  const finding = onlyFinding({ sockets: all, processes: [process({ state: 'stopped', sockets: holding(...all) })] });
-  assert.deepEqual([finding.cause, finding.next[0]?.command], ['stalled', 'kill -CONT 812']);
+  for (const [recvQueue, cause] of [
+    [263, 'stalled'],
+    // It ran after the ends had come, so that it is stopped now does not explain them.
+    [0, 'unknown'],
+  ] as const) {
+    const all = sockets(2, { recvQueue });
+    const finding = onlyFinding({ sockets: all, processes: [process({ state: 'stopped', sockets: holding(...all) })] });
+    assert.deepEqual([finding.cause, finding.next[0]?.command], [cause, 'kill -CONT 812']);
+  }
 });
 
 test('no step that is named ends a process', () => {
@@ -191,4 +197,23 @@ test('sockets that nobody has accepted have no holder in the list', () => {
     processes: [process({ sockets: holding(listener()) })],
   });
   assert.deepEqual(socketRows(diagnose(it))[0]?.holders, []);
+});
+
+test('young sockets that have filled the descriptor table are no churn', () => {
+  const all = sockets(55, aged(5000));
+  const finding = onlyFinding({
+    sockets: all,
+    processes: [process({ sockets: holding(...all), openFds: 60, fdLimit: 60 })],
+  });
+  assert.deepEqual([finding.cause, finding.severity, finding.confidence], ['unknown', 'critical', 'undecided']);
+  assert.ok(finding.crossed.includes('no descriptor is free'));
+});
+
+test('sockets in CLOSE_WAIT and closed ones of a process fill the same table', () => {
+  const all = sockets(90, aged(120_000));
+  const holder = process({ sockets: holding(...all), openFds: 185, fdLimit: 256 });
+  const closedButHeld = Array.from({ length: 90 }, (_, i) => ({ pid: holder.pid, fd: 100 + i, inode: 9000 + i }));
+  const { findings, status } = diagnose({ ...snapshot({ sockets: all, processes: [holder] }), closedButHeld });
+  assert.equal(findings.length, 2);
+  assert.equal(status, 'critical');
 });

@@ -96,3 +96,15 @@ test('stalled: no to the backlog of a stopped process, which accept-backlog expl
 test('every rule has a cause of its own', () => {
   assert.equal(new Set(RULES.map(({ cause }) => cause)).size, RULES.length);
 });
+
+test('accept-backlog: listeners that share a port are all told of, with their queues', () => {
+  const [one, other] = [listener({ inode: 1, queue: 29 }), listener({ inode: 2, queue: 31 })];
+  const subject = caseOf({ kind: 'backlog', listener: other, sockets: [unaccepted()] });
+  const verdict = acceptBacklog.judge(subject, snapshot({ listeners: [one, other] }));
+  assert.match(factsOf(verdict), /2 listeners share .* \(SO_REUSEPORT\), with 29, 31 waiting/);
+});
+
+test('accept-backlog: a process without a free descriptor cannot accept, and that is said', () => {
+  const full = { ...backlog(5), process: process({ openFds: 60, fdLimit: 60 }) };
+  assert.match(factsOf(judge(acceptBacklog, full)), /no free descriptor \(60 of 60\).*Too many open files/);
+});

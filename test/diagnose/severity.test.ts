@@ -63,7 +63,7 @@ test('what is harmless stays harmless, whatever the limits say', () => {
 
 test('only the limits of the worst severity are named', () => {
   assert.deepEqual(judge(stuck(600), { ...age(HOUR), fds: { open: 600, limit: 1024 } }).crossed, [
-    'more than 50 % of the descriptor limit',
+    'they alone use more than 50 % of the descriptor limit',
     'older than 30 min',
   ]);
 });

@@ -87,6 +87,10 @@ export class FakeMachine implements Machine {
     return at;
   }
 
+  pause(milliseconds: number): void {
+    this.#ask(`pause ${milliseconds}`);
+  }
+
   host(): { name: string; kernel: string; arch: string } {
     return { name: 'db-1', kernel: '6.18.4', arch: 'x64' };
   }

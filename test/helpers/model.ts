@@ -86,7 +86,7 @@ export function snapshot(fields: Partial<Omit<Snapshot, 'processes'>> & { proces
     tookMs: 93,
     source: { kind: 'live' },
     host: { name: 'db-1', kernel: '6.18.4' },
-    namespaces: [{ id: HOST_NETNS, sockets: 42 }],
+    namespaces: [{ id: HOST_NETNS, read: true, own: true, sockets: 42 }],
     processCount: 18,
     tcpSockets: 42,
     byState: { ESTABLISHED: 10, CLOSE_WAIT: 2, LISTEN: 3 },
@@ -95,7 +95,7 @@ export function snapshot(fields: Partial<Omit<Snapshot, 'processes'>> & { proces
     processes: new Map(processes.map((it) => [it.pid, it])),
     services: new Map(),
     gaps: [],
-    reading: { netlink: 1, text: 0, lookedAt: 3, leftOut: 0 },
+    reading: { netlink: 1, text: 0, lookedAt: 3, asRoot: true, leftOut: 0 },
     ...rest,
   };
 }

@@ -44,6 +44,7 @@ function machineOf(rounds: Replies[]): Machine {
   };
   return {
     source: { kind: 'live' },
+    pause: () => {},
     now: () => answer('now'),
     host: () => answer('host'),
     processes: () => answer('processes'),

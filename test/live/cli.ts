@@ -64,7 +64,8 @@ export type JsonReport = {
 
 /** The report on everything that is in CLOSE_WAIT at this moment, young or not. */
 export async function reportEverything(...args: string[]): Promise<JsonReport> {
-  const run = await unclosed('--json', '--sockets', '--stuck-after', '0s', ...args);
+  const limit = args.includes('--stuck-after') ? [] : ['--stuck-after', '0s'];
+  const run = await unclosed('--json', '--sockets', ...limit, ...args);
   if (run.code !== 0 && run.code !== 1) throw new Error(`exit ${run.code}: ${run.stderr}`);
   return JSON.parse(run.stdout);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { JsonReport } from './cli.ts';
 import { missing, startWorkload } from './workload.ts';
@@ -8,6 +9,7 @@ import { missing, startWorkload } from './workload.ts';
 const run = promisify(execFile);
 const skip = missing('root', 'python3');
 const NOBODY = 65_534;
+const BIN = fileURLToPath(new URL('../../src/bin.ts', import.meta.url));
 
 // The checkout may lie where nobody can read it, so the modules are loaded first and the rights dropped then.
 const PROGRAM = `
@@ -44,5 +46,37 @@ test('without rights the sockets are listed, and what is missing is said with th
     assert.equal(finding?.cause, 'unknown');
   } finally {
     await stop();
+  }
+});
+
+const noPtrace = missing('root', 'python3', 'setpriv');
+
+test('root without CAP_SYS_PTRACE may list descriptors but not follow them: no false "nothing stuck"', {
+  skip: noPtrace,
+}, async () => {
+  const { truth, stop } = await startWorkload('missing-close');
+  const asked = ['--bounding-set', '-sys_ptrace', process.execPath, BIN, '--stuck-after', '0s'];
+  try {
+    const one = await run('setpriv', [...asked, String(truth.pid)]).catch((error) => error);
+    assert.equal(one.code, 2);
+    assert.match(one.stderr, /FDS_DENIED/);
+    const all = await run('setpriv', [...asked, '--port', String(truth.port)]).catch((error) => error);
+    assert.equal(all.code, 1);
+    assert.match(all.stdout, /23 connections wait to be closed/);
+    assert.match(all.stdout, /FDS_DENIED/);
+  } finally {
+    await stop();
+  }
+});
+
+test('a filter that matches no process is an error', { skip }, async () => {
+  for (const filter of [
+    ['-c', 'no-such-name'],
+    ['--unit', 'no-such.service'],
+    ['--container', 'no-such'],
+  ]) {
+    const { code, stderr } = await run(process.execPath, [BIN, ...filter]).catch((error) => error);
+    assert.equal(code, 2);
+    assert.match(stderr, /NOTHING_MATCHES/);
   }
 });

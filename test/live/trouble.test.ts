@@ -52,3 +52,38 @@ test('a reader that goes away ends it quietly', { skip }, async () => {
     await stop();
   }
 });
+
+// 200 sockets in CLOSE_WAIT on high descriptors, and a thread that opens and closes low ones all the time.
+const CHURNING = `
+import os, socket, sys, threading
+server = socket.create_server(("127.0.0.1", 0), backlog=300)
+held = []
+for _ in range(200):
+    client = socket.create_connection(server.getsockname())
+    held.append(server.accept()[0])
+    client.close()
+high = [os.dup2(sock.fileno(), 600 + n) for n, sock in enumerate(held)]
+for sock in held: sock.close()
+def churn():
+    while True:
+        for fd in [os.open("/dev/null", os.O_RDONLY) for _ in range(150)]: os.close(fd)
+threading.Thread(target=churn, daemon=True).start()
+print(os.getpid(), flush=True)
+sys.stdin.read()
+`;
+
+test('descriptors that open and close meanwhile hide no socket', { skip }, async () => {
+  const child = spawn('python3', ['-c', CHURNING], { stdio: ['pipe', 'pipe', 'inherit'] });
+  try {
+    const pid = await new Promise<string>((resolve) =>
+      child.stdout.once('data', (text) => resolve(String(text).trim())),
+    );
+    for (let round = 0; round < 8; round++) {
+      const { findings } = await reportEverything(pid);
+      assert.equal(findings[0]?.sockets, 200);
+    }
+  } finally {
+    child.stdin.end();
+    child.kill('SIGKILL');
+  }
+});

@@ -28,6 +28,7 @@ const OPTIONS: ReportOptions = {
   limits: DEFAULT_LIMITS,
   all: false,
   verbose: false,
+  again: '',
 };
 
 const render = (diagnosis: Diagnosis, of: Snapshot = snapshot(), options: Partial<ReportOptions> = {}): string =>
@@ -125,7 +126,7 @@ test('the first line of a large machine fits into 80 columns', () => {
     [102_000, 12_345, 250],
     [1_048_576, 100_000, 1000],
   ] as const) {
-    const namespaces = times(count, (id) => ({ id }));
+    const namespaces = times(count, (id) => ({ id, read: true }));
     const page = reportOn(
       snapshot({
         tcpSockets,

@@ -1,21 +1,23 @@
 import type { Rule } from '../../model/finding.ts';
-import { formatEndpoint } from '../../model/words.ts';
+import { formatEndpoint, plural } from '../../model/words.ts';
+import { sharing } from '../listeners.ts';
 
 // The peer connected and closed again before the program called accept(2). The kernel completed the connection by
 // itself, so the socket has no file yet, and no inode; lsof cannot list it. A socket that a program holds always has one.
 export const acceptBacklog: Rule = {
   cause: 'accept-backlog',
-  judge({ kind, sockets, listener, process }) {
+  judge({ kind, sockets, listener, process }, { listeners }) {
     if (kind !== 'backlog' || !listener) return { kind: 'no' };
     const { local, queue, limit } = listener;
     const at = formatEndpoint(local);
+    const sharers = sharing(listener, listeners);
     return {
       kind: 'yes',
       confidence: 'proven',
       evidence: [
         {
-          fact: `${sockets.length} sockets have no file (inode 0)`,
-          says: `the kernel completed these connections, and nobody has called accept() on ${at}`,
+          fact: `${plural(sockets.length, 'socket has', 'sockets have')} no file (inode 0)`,
+          says: `the kernel completed these connections, and no accept() on ${at} has taken them`,
         },
         limit === undefined
           ? { fact: `accept queue of ${at}: ${queue} waiting`, says: 'how many may wait is not known' }
@@ -24,6 +26,22 @@ export const acceptBacklog: Rule = {
               // The queue is full when its length exceeds the limit (include/net/sock.h: sk_acceptq_is_full).
               says: queue > limit ? 'it is full: new connections are dropped' : 'new connections still get in',
             },
+        ...(sharers.length > 1
+          ? [
+              {
+                fact: `${sharers.length} listeners share ${at} (SO_REUSEPORT), with ${sharers.map((it) => it.queue).join(', ')} waiting`,
+                says: 'the kernel does not say at which of them a connection waits',
+              },
+            ]
+          : []),
+        ...(process?.openFds !== undefined && process.openFds >= (process.fdLimit ?? Number.POSITIVE_INFINITY)
+          ? [
+              {
+                fact: `${process.name} (pid ${process.pid}) has no free descriptor (${process.openFds} of ${process.fdLimit})`,
+                says: 'accept() fails with "Too many open files" until it closes some',
+              },
+            ]
+          : []),
         ...(process?.state === 'stopped'
           ? [
               {

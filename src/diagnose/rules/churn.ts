@@ -1,4 +1,5 @@
 import type { Rule } from '../../model/finding.ts';
+import { plural } from '../../model/words.ts';
 
 // Every connection that a peer closes first passes through CLOSE_WAIT until the program closes its side, usually for
 // milliseconds. A program with much traffic always has some, each of them young.
@@ -9,9 +10,12 @@ export const churn: Rule = {
     if (kind === 'backlog' && listener?.limit !== undefined && listener.queue > listener.limit) return { kind: 'no' };
     return {
       kind: 'yes',
-      confidence: 'proven',
+      confidence: 'likely',
       evidence: [
-        { fact: `none of ${sockets.length} has been in CLOSE_WAIT for long`, says: 'they are on their way out' },
+        {
+          fact: `none of ${plural(sockets.length, 'socket')} has been in CLOSE_WAIT for long`,
+          says: 'too young to call it a leak',
+        },
       ],
     };
   },

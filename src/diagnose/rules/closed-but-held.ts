@@ -1,8 +1,10 @@
 import type { Rule } from '../../model/finding.ts';
+import { plural } from '../../model/words.ts';
 
-// The connection was reset (by the peer, by failed keepalive probes, or from outside with ss -K), so the kernel has
-// taken the socket out of every TCP table, and the program still has its descriptor. No list of connections shows it,
-// but it counts against the descriptor limit like before. Only likely: a socket that was never connected looks the same.
+// The connection has ended on both sides without a close(): it was reset (by the peer, by failed keepalive probes, or from
+// outside with ss -K), or shut down in both directions. The kernel has taken the socket out of every TCP table, and the
+// program still has its descriptor. No list of connections shows it, but it counts against the descriptor limit like
+// before. Only likely: a socket that was never connected looks the same.
 export const closedButHeld: Rule = {
   cause: 'closed-but-held',
   judge({ kind, closedFds }) {
@@ -12,8 +14,8 @@ export const closedButHeld: Rule = {
       confidence: 'likely',
       evidence: [
         {
-          fact: `${closedFds} descriptors are TCP sockets that are in no TCP table`,
-          says: 'their connections are gone (or were never made), and the program holds the descriptors',
+          fact: `${plural(closedFds, 'descriptor is a TCP socket', 'descriptors are TCP sockets')} in no TCP table`,
+          says: 'their connections have ended (or were never made, or are in a network namespace that was not found)',
         },
       ],
     };

@@ -7,25 +7,21 @@ import { areAllStuck, waitEvidence } from '../waits.ts';
 // not judged here.
 export const stalled: Rule = {
   cause: 'stalled',
-  judge({ kind, process, waits }) {
+  judge({ kind, process, waits, sockets }) {
     if (kind !== 'held' || !process) return { kind: 'no' };
-    if (process.state === 'stopped') {
-      return {
-        kind: 'yes',
-        confidence: 'proven',
-        evidence: [{ fact: 'the process is stopped (state T)', says: 'nothing in it runs until it gets SIGCONT' }],
-      };
-    }
-    if (process.state === 'traced') {
-      return {
-        kind: 'yes',
-        confidence: 'proven',
-        evidence: [
-          { fact: 'the process is stopped by a debugger (state t)', says: 'nothing in it runs until that lets it go' },
-        ],
-      };
+    const stopped = STOPPED[process.state ?? ''];
+    if (stopped) {
+      const evidence = [{ fact: `the process is ${stopped}`, says: 'nothing in it runs until it is let go' }];
+      // Unread ends came while it did not run, or nobody read before; what it has read, it could have closed.
+      const unread = sockets.some(({ recvQueue }) => recvQueue > 0);
+      return unread ? { kind: 'yes', confidence: 'proven', evidence } : { kind: 'undecided', evidence };
     }
     if (!waits || !areAllStuck(waits)) return { kind: 'no' };
     return { kind: 'yes', confidence: 'proven', evidence: waitEvidence(waits, process.name) };
   },
+};
+
+const STOPPED: Partial<Record<string, string>> = {
+  stopped: 'stopped (state T): SIGCONT lets it run on',
+  traced: 'stopped by a debugger (state t)',
 };
