@@ -1,5 +1,6 @@
+import { attempt } from '../kernel/attempt.ts';
 import { type Machine, readText } from '../kernel/machine.ts';
-import { ParseError, SystemError, UnclosedError } from '../model/errors.ts';
+import { UnclosedError } from '../model/errors.ts';
 import type { Diagnosis } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { parseCgroup } from '../parse/cgroup.ts';
@@ -31,15 +32,6 @@ function nothingMatches({ command, unit, container }: Filter): UnclosedError {
         ? [`--unit ${unit}`, 'units are those of systemctl list-units']
         : [`--container ${container}`, 'give the name or the beginning of the id of a container here, or a pod'];
   return new UnclosedError('NOTHING_MATCHES', `no process matches ${what}`, remedy);
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof SystemError || error instanceof ParseError) return undefined;
-    throw error;
-  }
 }
 
 const nameOf = (machine: Machine, pid: number): string | undefined =>

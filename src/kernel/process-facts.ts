@@ -1,10 +1,10 @@
-import { ParseError, SystemError } from '../model/errors.ts';
 import type { Container, Pod, Process } from '../model/process.ts';
 import { parseCgroup } from '../parse/cgroup.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import { parsePasswd } from '../parse/passwd.ts';
 import { commandLine, parseBootTime, parseCmdline, parseLimits, parseStat, parseStatus } from '../parse/proc-pid.ts';
 import { detectRuntime, needsMaps } from '../parse/runtime.ts';
+import { attempt } from './attempt.ts';
 import type { FdTable, Machine, ProcessEntry } from './machine.ts';
 import { readText } from './machine.ts';
 
@@ -43,16 +43,6 @@ export class Identities {
     const names = attempt(() => this.#machine.containerNames(container)) ?? {};
     this.#containers.set(container.id, names);
     return names;
-  }
-}
-
-/** Undefined when the answer is not to be had: a fact that is missing stays unknown and costs no other fact. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof SystemError || error instanceof ParseError) return undefined;
-    throw error;
   }
 }
 

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { DEFAULT_LIMITS, type Diagnosis, type Finding } from '../../src/model/finding.ts';
 import type { Gap, Snapshot } from '../../src/model/snapshot.ts';
-import { type ReportOptions, renderReport } from '../../src/render/report.ts';
+import type { ReportOptions } from '../../src/render/options.ts';
+import { renderReport } from '../../src/render/report.ts';
 import { assertGolden } from '../helpers/golden.ts';
 import {
   aged,
