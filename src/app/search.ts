@@ -1,6 +1,6 @@
 import { standingOf } from '../diagnose/ages.ts';
 import { ListenerIndex } from '../diagnose/listeners.ts';
-import { findHolders, type Walk, type Wanted } from '../kernel/holders.ts';
+import { findHolders, userOf, type Walk, type Wanted } from '../kernel/holders.ts';
 import type { Machine, ProcessEntry } from '../kernel/machine.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
 import type { TcpSocket } from '../model/socket.ts';
@@ -89,7 +89,7 @@ const MOST_OTHERS = 20_000;
 const atMost = (unlisted: number | undefined): ClosedSearch =>
   unlisted === undefined ? {} : unlisted === 0 ? { found: [], atMost: 0 } : { atMost: unlisted };
 
-type Sought = Pick<Wanted, 'inodes' | 'netns' | 'uids' | 'cgroups'>;
+type Sought = Pick<Wanted, 'inodes' | 'netns' | 'users' | 'cgroups'>;
 
 /** So many at once are looked into although they are young: a program that has just been restarted leaks young sockets. */
 const YOUNG_WORTH_A_WALK = 20;
@@ -99,7 +99,7 @@ function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought
   const limit = options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
   const young = options.young || reader.sockets.length >= YOUNG_WORTH_A_WALK;
   const index = new ListenerIndex(reader.listeners);
-  const sought: Sought = { inodes: new Map(), netns: new Set(), uids: new Set(), cgroups: new Set() };
+  const sought: Sought = { inodes: new Map(), netns: new Set(), users: new Set(), cgroups: new Set() };
   for (const socket of reader.sockets) {
     if (socket.state !== 'CLOSE_WAIT') continue;
     if (!young && standingOf(socket, limit) === 'young') continue;
@@ -107,7 +107,7 @@ function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought
     if (held?.inode === undefined) continue;
     sought.inodes.set(held.inode, false);
     sought.netns.add(held.netns);
-    if (held.uid !== undefined) sought.uids.add(held.uid);
+    if (held.uid !== undefined) sought.users.add(userOf(held.netns, held.uid));
     if (held.cgroupId !== undefined) sought.cgroups.add(held.cgroupId);
   }
   return sought;

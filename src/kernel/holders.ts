@@ -6,13 +6,16 @@ export type Wanted = {
   inodes: Map<number, boolean>;
   /** What the kernel says of the wanted sockets: where their holders are likely to be. */
   netns: Set<number>;
-  uids: Set<number>;
+  /** Namespace and user of each: see `userOf`. */
+  users: Set<string>;
   cgroups: Set<bigint>;
   /** Look at these processes only. */
   only?: Set<number>;
   /** Look at every process, even when all wanted inodes are found. */
   everywhere: boolean;
 };
+
+export const userOf = (netns: number, uid: number): string => `${netns} ${uid}`;
 
 export type Walk = {
   /** Descriptor tables of the processes that were looked at and hold a socket. */
@@ -102,7 +105,7 @@ function inLikelyOrder(
   const rank = ({ pid, netns }: ProcessEntry, uid: number | undefined): number => {
     if (inCgroup.has(pid)) return 0;
     const sameNetns = netns !== undefined && wanted.netns.has(netns);
-    if (sameNetns && uid !== undefined && wanted.uids.has(uid)) return 1;
+    if (netns !== undefined && uid !== undefined && wanted.users.has(userOf(netns, uid))) return 1;
     return sameNetns ? 2 : 3;
   };
   const ranked = processes.flatMap((entry) => {
