@@ -121,10 +121,12 @@ function steps(steps: NextStep[], { source, host }: Snapshot, { paint, width, ag
   const column = Math.min(40, Math.max(0, ...next.map(({ command }) => command?.length ?? 0)));
   const lines = next.flatMap(({ command, why: reason }) => {
     if (command === undefined) return wrap(printable(reason), width, 4, 6);
-    if (command.length > column || width < 70)
+    // Beside the command where the reason fits there in one piece, else below.
+    const beside = 4 + column + 3;
+    if (command.length > column || beside + reason.length > width) {
       return [`    ${paint('strong', printable(command))}`, ...wrap(reason, width, 6)];
-    const [first = '', ...rest] = wrap(reason, width, column + 7);
-    return [`    ${paint('strong', printable(command).padEnd(column))}   ${first.trimStart()}`, ...rest];
+    }
+    return [`    ${paint('strong', printable(command).padEnd(column))}   ${reason}`];
   });
   return [`  ${paint('strong', where)}`, ...lines];
 }
