@@ -37,7 +37,7 @@ export class WaitReader {
       const listener = kind === 'accept' ? this.#snapshot.listeners.find((it) => it.inode === inode) : undefined;
       return listener
         ? { threads: 1, kind, end: { ...listener.local, sockets: 0 } }
-        : { threads: 1, kind, unreadSocket: true };
+        : { threads: 1, kind, socket: this.#snapshot.byState.ESTABLISHED === undefined ? 'unread' : 'other' };
     }
     const silentMs = silence(socket);
     return { threads: 1, kind, end: this.#endOf(socket), ...(silentMs !== undefined && { silentMs }) };
@@ -173,7 +173,8 @@ function meaning(group: WaitGroup): string {
   return group.kind === 'child' ? 'for its end' : 'busy, or in a call that unclosed does not know';
 }
 
-function waitsOn({ end, unreadSocket }: WaitGroup): string {
+function waitsOn({ end, socket }: WaitGroup): string {
   if (end) return 'it waits for the other side';
-  return unreadSocket ? 'on a socket of which nothing is known' : 'on a file or a pipe, not on a connection';
+  if (socket === 'unread') return 'on a socket of which nothing is known';
+  return socket === 'other' ? 'on a socket that is no TCP connection' : 'on a file or a pipe, not on a connection';
 }

@@ -45,8 +45,8 @@ export type WaitGroup = {
   kind?: Wait['kind'];
   /** The other end of the connection they wait on, or the address they accept at. */
   end?: PeerGroup;
-  /** They wait on a socket that was not read, or is none of TCP. */
-  unreadSocket?: true;
+  /** They wait on a socket that is no TCP connection, or of which that is not known. */
+  socket?: 'other' | 'unread';
   /** How long nothing has been sent or received on that connection. */
   silentMs?: number;
 };

@@ -109,3 +109,18 @@ test('of an accept queue, the threads of all who hold the listener are told toge
   assert.ok(found);
   assert.match(facts(found), /2 of 3 threads of \S+ \(3 processes\) wait to receive from 10\.0\.4\.7:6379/);
 });
+
+test('a socket that is in no table is no TCP connection if all were read, and else unknown', () => {
+  const holder = worker([thread('receive', 13)], {
+    sockets: new Map([
+      [1000, [10]],
+      [7777, [13]],
+    ]),
+  });
+  const seen = snapshot({ sockets: [STUCK], listeners: [LISTENER], processes: [holder] });
+  const all = { ...seen, byState: { ...seen.byState, ESTABLISHED: 0 } };
+  const { ESTABLISHED: _none, ...some } = all.byState;
+  const said = (one: typeof seen): string => diagnose(one).findings.map(facts).join('\n');
+  assert.match(said(all), /waits to receive: on a socket that is no TCP connection/);
+  assert.match(said({ ...seen, byState: some }), /waits to receive: on a socket of which nothing is known/);
+});
