@@ -3,7 +3,7 @@ import { ListenerIndex } from '../diagnose/listeners.ts';
 import { findHolders, userOf, type Walk, type Wanted } from '../kernel/holders.ts';
 import type { Machine, ProcessEntry } from '../kernel/machine.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
-import type { TcpSocket } from '../model/socket.ts';
+import type { Listener, TcpSocket } from '../model/socket.ts';
 import { type ClosedSearch, findClosedButHeld } from './closed-but-held.ts';
 import type { NamespaceReader } from './namespaces.ts';
 
@@ -100,12 +100,16 @@ function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought
   const young = options.young || reader.sockets.length >= YOUNG_WORTH_A_WALK;
   const index = new ListenerIndex(reader.listeners);
   const sought: Sought = { inodes: new Map(), netns: new Set(), users: new Set(), cgroups: new Set() };
+  let last: TcpSocket | Listener | undefined;
   for (const socket of reader.sockets) {
     if (socket.state !== 'CLOSE_WAIT') continue;
     if (!young && standingOf(socket, limit) === 'young') continue;
     const held = socket.inode === undefined ? index.of(socket) : socket;
     if (held?.inode === undefined) continue;
     sought.inodes.set(held.inode, false);
+    // One after the other they are mostly of the same holder.
+    if (held.netns === last?.netns && held.uid === last.uid && held.cgroupId === last.cgroupId) continue;
+    last = held;
     sought.netns.add(held.netns);
     if (held.uid !== undefined) sought.users.add(userOf(held.netns, held.uid));
     if (held.cgroupId !== undefined) sought.cgroups.add(held.cgroupId);

@@ -16,14 +16,14 @@ export function correlate(snapshot: Snapshot, stuckAfterMs: number): Case[] {
   const waits = new WaitReader(snapshot, index);
   const builders = new Builders({ stuckAfterMs, holders, ends, waits, index, services: snapshot.services });
   const connections = snapshot.byState.ESTABLISHED === undefined ? undefined : new Map<Process, number>();
-  const accepting = endsWithoutListener(snapshot, index);
+  const accepting = new EndsWithoutListener(snapshot, index);
 
   for (const socket of snapshot.sockets) {
     const listener = socket.state === 'CLOSE_WAIT' ? index.of(socket) : undefined;
     const primary = holders.primary(socket.inode, listener);
     if (connections) countElsewhere(connections, socket, primary, holders);
     if (socket.state !== 'CLOSE_WAIT') continue;
-    const inbound = listener !== undefined || (accepting.size > 0 && accepting.has(localEnd(socket)));
+    const inbound = listener !== undefined || accepting.has(socket);
     builders.of(socket, primary, listener).add(socket, inbound, listener);
   }
   return [...builders.build(connections), ...closedCases(snapshot)];
@@ -89,25 +89,44 @@ function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
  */
 const MANY_AT_ONE_END = 3;
 const UNPRIVILEGED = 1024;
-
-const localEnd = ({ netns, local }: TcpSocket): string => `${netns} ${local.address} ${local.port}`;
+/** More different ports than this need not be remembered. */
+const ENOUGH_PORTS = 64;
 
 /** Local ends that connections came in at although nobody listens there any more. */
-function endsWithoutListener({ sockets }: Snapshot, index: ListenerIndex): Set<string> {
-  const peerPorts = new Map<string, Set<number>>();
-  const outbound = new Set<string>();
-  for (const socket of sockets) {
-    if (index.at(socket.local.port).length > 0) continue;
-    const end = localEnd(socket);
-    const ports = peerPorts.get(end);
-    if (!ports) peerPorts.set(end, new Set([socket.peer.port]));
-    else if (ports.has(socket.peer.port)) outbound.add(end);
-    else ports.add(socket.peer.port);
-    if (socket.peer.port < UNPRIVILEGED) outbound.add(end);
+class EndsWithoutListener {
+  /** Ports of the peers by local port and namespace, then by local address; undefined when one speaks against it. */
+  readonly #peerPorts = new Map<number, Map<string, Set<number> | undefined>>();
+
+  constructor({ sockets }: Snapshot, index: ListenerIndex) {
+    for (const socket of sockets) if (index.at(socket.local.port).length === 0) this.#add(socket);
   }
-  const many = [...peerPorts].filter(([end, ports]) => ports.size >= MANY_AT_ONE_END && !outbound.has(end));
-  return new Set(many.map(([end]) => end));
+
+  #add({ netns, local, peer }: TcpSocket): void {
+    const key = numberOf(netns, local.port);
+    let addresses = this.#peerPorts.get(key);
+    if (!addresses) {
+      addresses = new Map();
+      this.#peerPorts.set(key, addresses);
+    }
+    const ports = addresses.get(local.address);
+    if (!ports) {
+      if (!addresses.has(local.address))
+        addresses.set(local.address, peer.port < UNPRIVILEGED ? undefined : new Set([peer.port]));
+    } else if (peer.port < UNPRIVILEGED || ports.has(peer.port)) {
+      addresses.set(local.address, undefined);
+    } else if (ports.size < ENOUGH_PORTS) {
+      ports.add(peer.port);
+    }
+  }
+
+  has({ netns, local }: TcpSocket): boolean {
+    const ports = this.#peerPorts.get(numberOf(netns, local.port))?.get(local.address);
+    return ports !== undefined && ports.size >= MANY_AT_ONE_END;
+  }
 }
+
+/** Namespaces are numbered in 32 bits, ports in 16. */
+const numberOf = (netns: number, port: number): number => netns * 65_536 + port;
 
 function closedCases(snapshot: Snapshot): Case[] {
   const fds = new Map<number, number>();

@@ -9,6 +9,8 @@ import type { ListenerIndex } from './listeners.ts';
 export class WaitReader {
   readonly #snapshot: Snapshot;
   readonly #listeners: ListenerIndex;
+  /** Of each process, by descriptor: only of descriptors that a thread waits on. */
+  readonly #inodes = new Map<Process, Map<number, number>>();
   /** Sockets that some thread waits on, by inode. */
   #sockets: Map<number, TcpSocket> | undefined;
 
@@ -20,7 +22,7 @@ export class WaitReader {
   of(process: Process | undefined): Waits | undefined {
     const threads = process?.threadList;
     if (!process || !threads || threads.length === 0) return undefined;
-    const inodes = inodesByFd(process);
+    const inodes = this.#inodesOf(process);
     const groups = new Map<string, WaitGroup>();
     for (const { wait } of threads) {
       add(groups, this.#describe(wait, wait?.fd === undefined ? undefined : inodes.get(wait.fd)));
@@ -50,11 +52,19 @@ export class WaitReader {
     return { address, port, sockets: 0, ...(service !== undefined && { service }) };
   }
 
+  #inodesOf(process: Process): Map<number, number> {
+    const known = this.#inodes.get(process);
+    if (known) return known;
+    const inodes = inodesByFd(process);
+    this.#inodes.set(process, inodes);
+    return inodes;
+  }
+
   #socket(inode: number): TcpSocket | undefined {
     if (!this.#sockets) {
       const waitedOn = new Set<number>();
       for (const process of this.#snapshot.processes.values()) {
-        const inodes = inodesByFd(process);
+        const inodes = this.#inodesOf(process);
         for (const { wait } of process.threadList ?? []) waitedOn.add(inodes.get(wait?.fd ?? -1) ?? -1);
       }
       this.#sockets = new Map();

@@ -51,6 +51,9 @@ export const close = (fd: number): void => {
 // struct statx (include/uapi/linux/stat.h) is the same on every architecture, unlike struct stat.
 const STATX_TYPE_UID_INO_SIZE = 0x1 | 0x8 | 0x100 | 0x200;
 const AT_FDCWD = -100;
+// include/uapi/asm-generic/errno-base.h
+const EPERM = 1;
+const EACCES = 13;
 const S_IFMT = 0xf000;
 const S_IFSOCK = 0xc000;
 const statxBuffer = allocate(256);
@@ -82,9 +85,9 @@ export function fileStatusOf(path: string): FileStatus {
  */
 export function socketInodeAt(directory: number, name: number, device: number): number {
   if (statx_(directory, name, 0, STATX_TYPE_UID_INO_SIZE, statxBuffer.address) < 0) {
-    const code = getSystemErrorName(-koffi.errno());
     // A directory that may be listed is no promise that its links may be followed (CAP_SYS_PTRACE).
-    if (code === 'EACCES' || code === 'EPERM') throw new SystemError(code, 'statx /proc/PID/fd');
+    const errno = koffi.errno();
+    if (errno === EACCES || errno === EPERM) throw new SystemError('EACCES', 'statx /proc/PID/fd');
     return -1;
   }
   if (((statxWords[7] ?? 0) & S_IFMT) !== S_IFSOCK) return 0; // stx_mode, at 28
