@@ -75,7 +75,7 @@ function countUnowned(reader: NamespaceReader, walk: Walk, wanted: Sought): numb
 }
 
 /**
- * From so many TCP sockets that are in no table on, every process is searched for them (2 microseconds a descriptor);
+ * From so many TCP sockets that are in no table on, every process is searched for them (3 microseconds a descriptor);
  * below, only the processes that are looked at anyway. A few are normal: a socket is in no table until it is connected.
  */
 const CLOSED_WORTH_A_WALK = 10;
