@@ -34,7 +34,7 @@ export async function look(options: CaptureOptions & Where & { filter?: Filter; 
   const seen = applyFilter(whole, filter);
   const snapshot = options.numeric ? withoutNames(seen) : seen;
   const diagnosis = diagnose(snapshot, limits);
-  if (diagnosis.findings.length === 0) requireMatch(machine, filter, whole, diagnose(whole, limits));
+  if (diagnosis.findings.length === 0) requireMatch(machine, filter, whole, () => diagnose(whole, limits));
   return { snapshot, diagnosis, limits, rows: () => socketRows(diagnosis) };
 }
 

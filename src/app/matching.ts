@@ -10,11 +10,11 @@ import type { Filter } from './filter.ts';
  * "Nothing stuck" must not be said of a process that does not exist, or that may not be looked at. Asked when a filter by
  * process left nothing over.
  */
-export function requireMatch(machine: Machine, filter: Filter, snapshot: Snapshot, unfiltered: Diagnosis): void {
+export function requireMatch(machine: Machine, filter: Filter, snapshot: Snapshot, unfiltered: () => Diagnosis): void {
   const { command, unit, container } = filter;
   if (command === undefined && unit === undefined && container === undefined) return;
   const denied = snapshot.gaps.find(({ code }) => code === 'FDS_DENIED');
-  if (denied && unfiltered.findings.some(({ subject }) => subject.kind === 'unowned')) {
+  if (denied && unfiltered().findings.some(({ subject }) => subject.kind === 'unowned')) {
     throw new UnclosedError('FDS_DENIED', `stuck sockets may belong to it, but ${denied.what}`, denied.remedy);
   }
   const matches = (pid: number): boolean =>

@@ -44,7 +44,7 @@ export function search(
   const mode = options.closedButHeld ?? 'auto';
   const searchAll = mode === 'always' || (mode === 'auto' && (unlisted ?? 0) >= CLOSED_WORTH_A_WALK && !options.pids);
   if (wanted.inodes.size === 0 && !searchAll && !options.pids) {
-    return { unowned: 0, closed: unlisted === 0 ? { found: [], atMost: 0 } : atMost(unlisted) };
+    return { unowned: 0, closed: atMost(unlisted) };
   }
   const walk = findHolders(machine, processes, {
     ...wanted,

@@ -1,7 +1,7 @@
 import type { Case, Cause, NextStep } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import { formatEndpoint } from '../model/words.ts';
-import { mergeWaits, silentServices } from './waits.ts';
+import { silentServices, waitsTogether } from './waits.ts';
 
 /** What to do next about a cause: plain steps first, then the commands that tell more. */
 export function nextSteps(cause: Cause, subject: Case, asRoot: boolean): NextStep[] {
@@ -40,9 +40,8 @@ export function nextSteps(cause: Cause, subject: Case, asRoot: boolean): NextSte
 }
 
 /** A call without a time-out waits for ever for an end that says nothing. */
-function silentEnds({ waits, coHolders }: Case): NextStep[] {
-  const merged = mergeWaits([waits, ...coHolders.map((it) => it.waits)].filter((it) => it !== undefined));
-  const ends = silentServices(merged);
+function silentEnds(subject: Case): NextStep[] {
+  const ends = silentServices(waitsTogether(subject));
   if (ends.length === 0) return [];
   return [
     { why: `find out why ${ends.join(', ')} does not answer, and give the calls to it a time-out (connect and read)` },

@@ -62,13 +62,14 @@ function findingOf(subject: Case, snapshot: Snapshot, limits: Limits, held: Map<
   const judged = judgeSeverity(subject, facts, limits, alsoHeld);
   // Whether young sockets are on their way out is no longer the question when they have filled the table.
   const tooMany = cause === 'churn' && judged.severity !== 'ok';
+  const told = tooMany ? 'unknown' : cause;
   return {
     ...judged,
     confidence: tooMany ? 'undecided' : confidence,
     patterns: [],
     subject,
     ...facts,
-    cause: tooMany ? 'unknown' : cause,
+    cause: told,
     ...(arrivals && { arrivals }),
     evidence: [
       ...evidence,
@@ -77,7 +78,7 @@ function findingOf(subject: Case, snapshot: Snapshot, limits: Limits, held: Map<
       ...threadEvidence(subject, cause),
       ...ageEvidence(subject),
     ],
-    next: nextSteps(tooMany ? 'unknown' : cause, subject, snapshot.reading.asRoot),
+    next: nextSteps(told, subject, snapshot.reading.asRoot),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Case, Cause, Evidence } from '../model/finding.ts';
 import { keepaliveOf } from '../model/socket.ts';
 import { formatNumber, plural } from '../model/words.ts';
-import { mergeWaits, waitEvidence } from './waits.ts';
+import { waitEvidence, waitsTogether } from './waits.ts';
 
 /**
  * What Recv-Q says of a CLOSE_WAIT socket, where the FIN counts as one byte until it is read: 0 everything was read,
@@ -57,13 +57,14 @@ export function holderEvidence({ kind, coHolders, process }: Case): Evidence[] {
 }
 
 /** What the threads do that should read, close or accept. The rule for stalled programs tells it by itself. */
-export function threadEvidence({ kind, process, waits, coHolders }: Case, cause: Cause): Evidence[] {
+export function threadEvidence(subject: Case, cause: Cause): Evidence[] {
+  const { kind, process, waits } = subject;
   if (!process || cause === 'stalled' || cause === 'churn') return [];
   if (kind !== 'backlog') return waits ? waitEvidence(waits, process.name) : [];
-  const all = [waits, ...coHolders.map((it) => it.waits)].filter((it) => it !== undefined);
-  const merged = mergeWaits(all);
-  const whose = all.length > 1 ? `${process.name} (${all.length} processes)` : process.name;
-  return merged ? waitEvidence(merged, whose) : [];
+  const together = waitsTogether(subject);
+  if (!together) return [];
+  const { processes } = together;
+  return waitEvidence(together, processes > 1 ? `${process.name} (${processes} processes)` : process.name);
 }
 
 export function ageEvidence({ maybeStuck, sockets }: Case): Evidence[] {

@@ -1,4 +1,4 @@
-import type { Evidence, PeerGroup, WaitGroup, Waits } from '../model/finding.ts';
+import type { Case, Evidence, PeerGroup, WaitGroup, Waits } from '../model/finding.ts';
 import type { Process, Thread } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { TcpSocket } from '../model/socket.ts';
@@ -131,12 +131,14 @@ function nameOf({ address, port, service }: PeerGroup): string {
   return `${formatEndpoint({ address, port })}${service === undefined ? '' : ` (${service})`}`;
 }
 
-/** Of several processes that do the same work, such as the workers of a server. */
-export function mergeWaits(all: Waits[]): Waits | undefined {
+/** Of all processes of a case together: the workers of a server do the same work. `processes` were looked at. */
+export function waitsTogether({ waits: own, coHolders }: Case): (Waits & { processes: number }) | undefined {
+  const all = [own, ...coHolders.map(({ waits }) => waits)].filter((waits) => waits !== undefined);
   if (all.length === 0) return undefined;
   const groups = new Map<string, WaitGroup>();
   for (const group of all.flatMap((waits) => waits.groups)) add(groups, { ...group });
-  return { threads: all.reduce((sum, { threads }) => sum + threads, 0), groups: largestFirst(groups) };
+  const threads = all.reduce((sum, waits) => sum + waits.threads, 0);
+  return { threads, groups: largestFirst(groups), processes: all.length };
 }
 
 /** What a process waits for, in words: what its threads do on connections, or else what they do at all. */

@@ -1,33 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { isDenied, SystemError } from '../model/errors.ts';
+import { SystemError } from '../model/errors.ts';
 import type { DiagRequest } from '../parse/inet-diag.ts';
-import { isKernelThread } from './kernel-thread.ts';
 import * as libc from './libc.ts';
-import { type DatagramSink, type FdOwner, type FdTable, type NetnsTables, OWN_NETNS } from './machine.ts';
+import { type DatagramSink, type FdTable, type NetnsTables, OWN_NETNS } from './machine.ts';
 import { dumpSockets } from './sock-diag.ts';
 import { CompactSocketFds } from './socket-fds.ts';
 
 // The answers of the kernel that need system calls Node does not offer. Loaded only where the FFI works.
 
-let ownFdsSize: number | undefined;
-
-/** st_size of /proc/PID/fd is the number of descriptors since Linux 6.2 and 0 before. */
-function fdsAreCounted(): boolean {
-  ownFdsSize ??= libc.fileStatusOf('/proc/self/fd').size;
-  return ownFdsSize > 0;
-}
-
-export const inodeOf = (path: string): number => libc.fileStatusOf(path).inode;
-
-export function readFdOwner(pid: number): FdOwner | undefined {
-  try {
-    const { uid, size } = libc.fileStatusOf(`/proc/${pid}/fd`);
-    if (fdsAreCounted()) return { uid, fdCount: size };
-    return { uid, ...(isKernelThread(pid) && { fdCount: 0 }) };
-  } catch (error) {
-    return isDenied(error) ? {} : undefined; // or it has ended since /proc was listed
-  }
-}
+export const statusOf = libc.fileStatusOf;
 
 let directoryBuffer: libc.Memory | undefined;
 let socketDevice: number | undefined;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { parseStat } from '../parse/proc-pid.ts';
 
 /** pid of kthreadd, the parent of all kernel threads (init/main.c: rest_init). */
 const KTHREADD = 2;
@@ -6,10 +7,9 @@ const KTHREADD = 2;
 /** A kernel thread has no descriptors. Where those are not counted (before Linux 6.2) its parent tells. */
 export function isKernelThread(pid: number): boolean {
   if (pid === KTHREADD) return true;
+  const path = `/proc/${pid}/stat`;
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return Number(parent) === KTHREADD;
+    return parseStat(readFileSync(path, 'latin1'), path).parent === KTHREADD;
   } catch {
     return false; // it has ended, which the walk will notice
   }

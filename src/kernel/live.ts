@@ -26,9 +26,11 @@ type Fast = typeof import('./fast.ts');
 export class LiveMachine implements Machine {
   readonly source = { kind: 'live' } as const;
   readonly #fast: Fast | undefined;
+  readonly #statusOf: StatusOf;
 
   constructor(fast?: Fast) {
     this.#fast = fast;
+    this.#statusOf = fast?.statusOf ?? statusOf;
   }
 
   now(): number {
@@ -45,15 +47,13 @@ export class LiveMachine implements Machine {
 
   processes(): ProcessEntry[] {
     const pids = wrap('/proc', () => readdirSync('/proc')).filter((name) => /^[0-9]+$/.test(name));
-    const inodeOf = this.#fast?.inodeOf ?? inodeOfFile;
-    return pids.map(Number).flatMap((pid) => describeProcess(pid, inodeOf) ?? []);
+    return pids.map(Number).flatMap((pid) => describeProcess(pid, this.#statusOf) ?? []);
   }
 
   fdOwners(pids: number[]): Map<number, FdOwner> {
-    const ownerOf = this.#fast?.readFdOwner ?? readFdOwner;
     const owners = new Map<number, FdOwner>();
     for (const pid of pids) {
-      const owner = ownerOf(pid);
+      const owner = readFdOwner(pid, this.#statusOf);
       if (owner) owners.set(pid, owner);
     }
     return owners;
@@ -121,11 +121,17 @@ function wrap<T>(path: string, read: () => T): T {
   }
 }
 
-const inodeOfFile = (path: string): number => statSync(path).ino;
+/** Follows links. */
+type StatusOf = (path: string) => { uid: number; inode: number; size: number };
 
-function describeProcess(pid: number, inodeOf: (path: string) => number): ProcessEntry | undefined {
+function statusOf(path: string): ReturnType<StatusOf> {
+  const { uid, ino, size } = statSync(path);
+  return { uid, inode: ino, size };
+}
+
+function describeProcess(pid: number, status: StatusOf): ProcessEntry | undefined {
   try {
-    return { pid, netns: inodeOf(`/proc/${pid}/ns/net`) };
+    return { pid, netns: status(`/proc/${pid}/ns/net`).inode };
   } catch (error) {
     // Not ours to look at, which the capture reports; or it has ended, or is a zombie, and holds nothing.
     return isDenied(error) ? { pid } : undefined;
@@ -135,10 +141,10 @@ function describeProcess(pid: number, inodeOf: (path: string) => number): Proces
 /** st_size of our own /proc/self/fd: more than 0 where the kernel counts descriptors (since 6.2). */
 let ownFds: number | undefined;
 
-function readFdOwner(pid: number): FdOwner | undefined {
+function readFdOwner(pid: number, status: StatusOf): FdOwner | undefined {
   try {
-    const { uid, size } = statSync(`/proc/${pid}/fd`);
-    ownFds ??= statSync('/proc/self/fd').size;
+    const { uid, size } = status(`/proc/${pid}/fd`);
+    ownFds ??= status('/proc/self/fd').size;
     if (ownFds > 0) return { uid, fdCount: size };
     return { uid, ...(isKernelThread(pid) && { fdCount: 0 }) };
   } catch (error) {
