@@ -53,6 +53,16 @@ export type TcpSocket = {
   lastDataReceivedMs?: number;
   /** Since this side sent data (tcpi_last_data_sent). */
   lastDataSentMs?: number;
+  /** Whether SO_KEEPALIVE is on. `keepaliveOf` tells it from the timer where this is absent. */
+  keepalive?: boolean;
+  /** Whether SO_LINGER is on. */
+  linger?: boolean;
+  /** Whether its file is in an epoll set: an event loop knows it, with whatever interest. */
+  inEpoll?: boolean;
+  /** Whether a thread or an epoll set waits on it at this moment. */
+  awaited?: boolean;
+  /** The error that the next call on it would return, as a number (errno.h); absent when there is none. */
+  error?: number;
 };
 
 /** A listening socket with its accept queue: connections that wait for accept(2), and how many may. */
@@ -73,6 +83,7 @@ export type Listener = {
  * proof of the opposite, and a retransmission or window probe hides it.
  */
 export function keepaliveOf(socket: TcpSocket): boolean | undefined {
+  if (socket.keepalive !== undefined) return socket.keepalive;
   if (socket.timer === 'keepalive') return true;
   return socket.timer === 'none' ? false : undefined;
 }
