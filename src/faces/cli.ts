@@ -1,44 +1,43 @@
 import { UnclosedError } from '../model/errors.ts';
-import type { Arguments } from './arguments.ts';
-import { parseArguments } from './arguments.ts';
+import { type Command, type Surroundings, usage } from './command.ts';
 import { EXIT, type Streams } from './exit.ts';
-import { terminalPaint } from './terminal.ts';
+
+/** Every command by its name, loaded when it is asked for. Without a name it is the report. */
+export const COMMANDS = {
+  report: async () => (await import('./report.ts')).reportCommand,
+  record: async () => (await import('./record.ts')).recordCommand,
+  demo: async () => (await import('./demo.ts')).demoCommand,
+  version: async () => (await import('./version.ts')).versionCommand,
+} satisfies Record<string, () => Promise<Command>>;
+
+const isCommand = (word: string): word is keyof typeof COMMANDS => Object.hasOwn(COMMANDS, word);
 
 /** Runs the command line and gives the exit code. */
 export async function main(argv: string[], streams: Streams, environment: NodeJS.ProcessEnv): Promise<number> {
   watchDelivery(streams);
   try {
-    return await run(parseArguments(argv), streams, environment);
+    return await run(argv, { stdout: streams.stdout, stderr: streams.stderr, environment });
   } catch (error) {
     return explain(error, streams.stderr);
   }
 }
 
-async function run(args: Arguments, streams: Streams, environment: NodeJS.ProcessEnv): Promise<number> {
-  switch (args.command) {
-    case 'help': {
-      const { HELP } = await import('./help.ts');
-      streams.stdout.write(HELP);
-      return EXIT.nothing;
-    }
-    case 'version': {
-      const { VERSION } = await import('../app/version.ts');
-      streams.stdout.write(`unclosed ${VERSION}\n`);
-      return EXIT.nothing;
-    }
-    case 'record': {
-      const { record } = await import('./record.ts');
-      return record(args, streams);
-    }
-    case 'demo': {
-      const { demo } = await import('./demo.ts');
-      return demo(args, streams, terminalPaint(streams.stdout, args, environment));
-    }
-    case 'report': {
-      const { report } = await import('./report.ts');
-      return report(args, streams, terminalPaint(streams.stdout, args, environment));
-    }
-  }
+async function run(argv: string[], surroundings: Surroundings): Promise<number> {
+  const [first = '', ...rest] = argv;
+  const name = isCommand(first) ? first : first === 'help' ? namedIn(rest) : 'report';
+  const options = isCommand(first) ? rest : argv;
+  if (name === 'report' && options.includes('--version')) return (await COMMANDS.version()).run([], surroundings);
+  const command = await COMMANDS[name]();
+  const asksForHelp = first === 'help' || options.includes('--help') || options.includes('-h');
+  if (!asksForHelp) return command.run(options, surroundings);
+  surroundings.stdout.write(command.help);
+  return EXIT.nothing;
+}
+
+/** The command that `unclosed help` shall explain. */
+function namedIn([name = 'report', ...more]: string[]): keyof typeof COMMANDS {
+  if (isCommand(name) && more.length === 0) return name;
+  throw usage(`there is no command ${[name, ...more].join(' ')}`, `commands: ${Object.keys(COMMANDS).join(', ')}`);
 }
 
 // `unclosed | head`: the reader has seen enough, which is no error of anybody. Anything else, such as a full disk, is

@@ -1,20 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DEMO_CONNECTIONS, startDemo } from '../app/demo.ts';
 import { look } from '../app/look.ts';
-import { type Paint, wrap } from '../render/text.ts';
-import type { Arguments } from './arguments.ts';
-import { EXIT, type Streams } from './exit.ts';
-import { render } from './report.ts';
-import { pageWidth } from './terminal.ts';
+import { wrap } from '../render/text.ts';
+import { OUTPUT, READING, readSource } from './arguments.ts';
+import { command, noPositionals } from './command.ts';
+import { EXIT } from './exit.ts';
+import { readPage, render } from './report.ts';
+import { pageWidth, terminalPaint } from './terminal.ts';
 
 /** Sockets are stuck after a minute; a demo shows them after a second. */
 const STUCK_AFTER_MS = 1000;
 
-/** `unclosed demo`: the report on a server that leaks before your eyes. */
-export async function demo(args: Arguments, streams: Streams, paint: Paint): Promise<number> {
-  const { stdout } = streams;
+const HELP = `unclosed demo: starts a small leaking server on loopback, shows the report on it, and
+stops it again.
+
+      --sockets                  list every CLOSE_WAIT socket
+      --all                      every finding in full, ordinary churn included
+      --json                     the stable machine form (schema/report.json)
+  -n, --numeric                  no names of users and services
+      --no-color                 no colour (also: NO_COLOR, or not a terminal)
+  -v, --verbose                  say what was read, and how
+      --source auto|procfs       procfs reads text files only (default auto)
+`;
+
+const OPTIONS = { ...OUTPUT, source: READING.source } as const;
+
+/** The report on a server that leaks before your eyes. */
+export const demoCommand = command(HELP, OPTIONS, async (values, positionals, { stdout, stderr, environment }) => {
+  noPositionals('demo', positionals);
+  const paint = terminalPaint(stdout, values, environment);
   // What a program reads is the report alone.
-  const prose = args.json ? streams.stderr : stdout;
+  const prose = values.json ? stderr : stdout;
   const { pid, port, stop } = await startDemo();
   const interrupted = (_signal: string, number: number): never => {
     stop();
@@ -28,23 +44,18 @@ export async function demo(args: Arguments, streams: Streams, paint: Paint): Pro
     prose.write(`${lines.join('\n')}\n\n`);
     await sleep(stuckAfterMs + 500);
     const seen = await look({
-      ...args.capture,
       stuckAfterMs,
+      young: values.sockets === true || values.all === true,
       pids: [pid],
       filter: { pids: [pid] },
-      source: args.source,
+      source: readSource(values),
+      numeric: values.numeric ?? false,
     });
-    stdout.write(
-      await render(
-        seen,
-        { ...args, filterText: `pid ${pid}`, capture: { ...args.capture, stuckAfterMs } },
-        paint,
-        pageWidth(stdout),
-      ),
-    );
+    const page = readPage(values, { filterText: `pid ${pid}`, again: `--stuck-after ${stuckAfterMs / 1000}s ` });
+    stdout.write(await render(seen, page, paint, pageWidth(stdout)));
     prose.write(paint('dim', '\nThe demo server is stopped again. `unclosed` looks at the whole machine.\n'));
   } finally {
     stop();
   }
   return EXIT.nothing;
-}
+});

@@ -2,9 +2,10 @@ export const HELP = `unclosed: which TCP connections an application forgot to cl
 process, since when, and what to do now.
 
 Usage
-  unclosed [PID] [options]       report on this machine (same as: unclosed report)
+  unclosed [PID] [options]       report on this machine (same as: unclosed report [PID])
   unclosed record DIR            save what the kernel says, for a report elsewhere
   unclosed demo                  the report on a small leaking server, on loopback
+  unclosed help COMMAND          the options of a command
 
 What to report
   -p, --pid PID                  sockets of this process (may be given several times)
@@ -31,7 +32,6 @@ Where to look
       --all-holders              look at every process for further holders of a socket
       --held auto|always|never   search all processes for descriptors of closed
                                  sockets; auto searches when counters say there are some
-      --scrub                    with record: replace addresses, users, command lines
 
   -h, --help                     this text
       --version                  the version

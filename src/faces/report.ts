@@ -1,48 +1,97 @@
 import { type Look, look } from '../app/look.ts';
 import type { Paint } from '../render/text.ts';
-import type { Arguments } from './arguments.ts';
-import { EXIT, type Streams } from './exit.ts';
-import { pageWidth } from './terminal.ts';
+import {
+  describeFilter,
+  FILTER,
+  LIMITS,
+  OUTPUT,
+  pid,
+  READING,
+  readCapture,
+  readFilter,
+  readSource,
+} from './arguments.ts';
+import { command, usage, type Values } from './command.ts';
+import { EXIT } from './exit.ts';
+import { HELP } from './help.ts';
+import { pageWidth, terminalPaint } from './terminal.ts';
 
-/** `unclosed`: prints the report and gives the exit code. */
-export async function report(args: Arguments, streams: Streams, paint: Paint): Promise<number> {
+const OPTIONS = { ...FILTER, ...LIMITS, ...OUTPUT, ...READING, from: { type: 'string' } } as const;
+
+/** Prints the report and gives the exit code. */
+export const reportCommand = command(HELP, OPTIONS, async (values, positionals, { stdout, environment }) => {
+  const { from } = values;
+  const filter = readFilter(values, positionals.map(pidOf));
+  const capture = readCapture(values, filter, values.sockets === true || values.all === true);
   const seen = await look({
-    ...args.capture,
-    ...(args.from !== undefined && { from: args.from }),
-    source: args.source,
-    filter: args.filter,
-    numeric: args.numeric,
+    ...capture,
+    ...(from !== undefined && { from }),
+    source: readSource(values),
+    filter,
+    numeric: values.numeric ?? false,
   });
   // Before the output, so that a reader who goes away early still gets it.
   process.exitCode = exitCode(seen);
-  await write(streams.stdout, await render(seen, args, paint, pageWidth(streams.stdout)));
+  const filterText = describeFilter(filter);
+  const page = readPage(values, {
+    ...(filterText !== undefined && { filterText }),
+    again: againOptions(from, capture.stuckAfterMs),
+  });
+  await write(stdout, await render(seen, page, terminalPaint(stdout, values, environment), pageWidth(stdout)));
   return exitCode(seen);
+});
+
+function pidOf(word: string): number {
+  if (/^[0-9]+$/.test(word)) return pid(word);
+  throw usage(
+    `"${word}" is neither a command (which comes first) nor a pid`,
+    'unclosed --help lists the commands; for a name: -c NAME',
+  );
 }
 
-export async function render(seen: Look, args: Arguments, paint: Paint, width: number): Promise<string> {
+/** What a page shows. */
+export type Page = {
+  json: boolean;
+  sockets: boolean;
+  all: boolean;
+  verbose: boolean;
+  filterText?: string;
+  /** Options with which a further run sees the same. */
+  again: string;
+};
+
+export const readPage = (values: Values<typeof OUTPUT>, about: Pick<Page, 'filterText' | 'again'>): Page => ({
+  json: values.json ?? false,
+  sockets: values.sockets ?? false,
+  all: values.all ?? false,
+  verbose: values.verbose ?? false,
+  ...about,
+});
+
+export async function render(seen: Look, page: Page, paint: Paint, width: number): Promise<string> {
   const { snapshot, diagnosis, limits } = seen;
-  if (args.json) {
+  if (page.json) {
     const { renderJson } = await import('../render/json.ts');
-    return renderJson(snapshot, diagnosis, args.sockets ? seen.rows() : undefined);
+    return renderJson(snapshot, diagnosis, page.sockets ? seen.rows() : undefined);
   }
   const { renderReport } = await import('../render/report.ts');
-  const page = renderReport(snapshot, diagnosis, {
+  const text = renderReport(snapshot, diagnosis, {
     width,
     paint,
     limits,
-    all: args.all,
-    verbose: args.verbose,
-    again: againOptions(args),
-    ...(args.filterText !== undefined && { filter: args.filterText }),
+    all: page.all,
+    verbose: page.verbose,
+    again: page.again,
+    ...(page.filterText !== undefined && { filter: page.filterText }),
   });
-  if (!args.sockets) return page;
+  if (!page.sockets) return text;
   const { renderSocketsTable } = await import('../render/sockets-table.ts');
   const rows = seen.rows();
-  return rows.length === 0 ? page : `${page}\n${renderSocketsTable(rows)}`;
+  return rows.length === 0 ? text : `${text}\n${renderSocketsTable(rows)}`;
 }
 
 /** What a further run needs to see the same: where to look, and what counts as stuck. */
-function againOptions({ from, capture: { stuckAfterMs } }: Arguments): string {
+function againOptions(from: string | undefined, stuckAfterMs: number | undefined): string {
   const where =
     from === undefined ? '' : `--from ${/^[\w./-]+$/.test(from) ? from : `'${from.replaceAll("'", "'\\''")}'`} `;
   return `${where}${stuckAfterMs === undefined ? '' : `--stuck-after ${stuckAfterMs / 1000}s `}`;

@@ -15,10 +15,10 @@ const coloured: Paint = (style, text) => styleText(FORMATS[style], text, { valid
 /** Colour only on a terminal, and not when NO_COLOR (no-color.org) is set to anything but an empty string. */
 export function terminalPaint(
   stdout: NodeJS.WriteStream,
-  { color }: { color: boolean },
+  values: { 'no-color'?: boolean | undefined },
   environment: NodeJS.ProcessEnv,
 ): Paint {
-  const wanted = color && stdout.isTTY && !environment.NO_COLOR && environment.TERM !== 'dumb';
+  const wanted = !values['no-color'] && stdout.isTTY && !environment.NO_COLOR && environment.TERM !== 'dumb';
   return wanted ? coloured : plain;
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { VERSION } from '../../src/app/version.ts';
+import { COMMANDS } from '../../src/faces/cli.ts';
 import { HELP } from '../../src/faces/help.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -50,38 +51,55 @@ test('--help, -h and help print the help text byte for byte', async () => {
     assert.deepEqual(await unclosed(args), { code: 0, stdout: HELP, stderr: '' });
 });
 
+test('a command explains itself with help NAME and with --help', async () => {
+  const { help } = await COMMANDS.record();
+  for (const args of [
+    ['help', 'record'],
+    ['record', '--help'],
+    ['record', '-h'],
+  ])
+    assert.deepEqual(await unclosed(args), { code: 0, stdout: help, stderr: '' });
+});
+
 test('--version prints the version of package.json', async () => {
   assert.deepEqual(await unclosed(['--version']), { code: 0, stdout: `unclosed ${VERSION}\n`, stderr: '' });
   assert.equal(VERSION, JSON.parse(text('package.json')).version);
 });
 
-// OPTIONS is not exported: its keys are read from the source.
-const OPTIONS = [
-  ...text('src/faces/arguments.ts').matchAll(/^ {2}'?([a-z0-9-]+)'?: \{ type: '\w+'(?:, short: '(.)')?/gm),
-];
+const commands = await Promise.all(Object.entries(COMMANDS).map(async ([name, load]) => [name, await load()] as const));
 
-test('every option is in the help text and in the man page', () => {
-  assert.ok(OPTIONS.length > 20);
+test('every option of a command is in its help text and in the man page', () => {
   const man = text('man/unclosed.8').replaceAll('\\-', '-');
-  for (const [, name = '', short] of OPTIONS) {
-    // -4 and -6 need no long form to be found.
-    const inHelp = HELP.includes(`--${name}`) || (short !== undefined && HELP.includes(`-${short}`));
-    assert.ok(inHelp, `--${name} is not in the help text`);
-    assert.match(man, new RegExp(`^\\.It .*Fl -${name}( |$)`, 'm'), `--${name} is not in the man page`);
-    if (short !== undefined)
-      assert.match(man, new RegExp(`^\\.It .*Fl ${short}( |$)`, 'm'), `-${short} is not in the man page`);
+  for (const [command, { help, options }] of commands) {
+    for (const [name, { short }] of Object.entries(options)) {
+      // -4 and -6 need no long form to be found.
+      const inHelp = help.includes(`--${name}`) || (short !== undefined && help.includes(`-${short}`));
+      assert.ok(inHelp, `--${name} is not in the help text of ${command}`);
+      assert.match(man, new RegExp(`^\\.It .*Fl -${name}( |$)`, 'm'), `--${name} is not in the man page`);
+      if (short !== undefined)
+        assert.match(man, new RegExp(`^\\.It .*Fl ${short}( |$)`, 'm'), `-${short} is not in the man page`);
+    }
+  }
+});
+
+test('every command is in the help text, and fits in 92 columns', () => {
+  for (const [name, { help }] of commands) {
+    assert.match(HELP, new RegExp(`unclosed:? ${name}\\b|--${name}`), name);
+    for (const line of help.split('\n')) assert.ok(line.length <= 92, line);
   }
 });
 
 test('the man page names no option that does not exist', () => {
-  const names = new Set(OPTIONS.map(([, name]) => name));
+  const names = new Set(['help', 'version', ...commands.flatMap(([, { options }]) => Object.keys(options))]);
   for (const [, name] of text('man/unclosed.8').matchAll(/Fl -([a-z][a-z0-9-]*)/g))
-    assert.ok(names.has(name), `--${name}`);
+    assert.ok(name !== undefined && names.has(name), `--${name}`);
 });
 
 const USAGE: [string, string[]][] = [
   ['an unknown option', ['--frobnicate']],
   ['an unknown command', ['frobnicate']],
+  ['a command that is not the first word', ['--json', 'record', 'x']],
+  ['help on nothing', ['help', 'frobnicate']],
   ['an option without its value', ['--pid']],
   ['a pid that is none', ['-p', 'abc']],
   ['a port that is none', ['--port', '65536']],
