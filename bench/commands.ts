@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Command, World } from './case.ts';
 
-const BIN = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
+const BIN = fileURLToPath(new URL('../dist/bin.cjs', import.meta.url));
 
 /**
  * Our command line. Without --stuck-after our young sockets were ordinary churn, whose holders nobody looks for: half of

@@ -19,7 +19,7 @@ const HELP = `Measures unclosed against ss, lsof and netstat on this machine (ro
 usage: node bench/run.ts [options] [case...]      (all cases when none is named)
 
   --rounds N        how often each command runs, in turns (default 5)
-  --ours 'COMMAND'  measure this instead of dist/bin.js
+  --ours 'COMMAND'  measure this instead of dist/bin.cjs
   --list            name the cases
   --help
 

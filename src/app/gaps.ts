@@ -38,21 +38,30 @@ export const netnsUnknown = (pids: number[], privileges: Privileges): Gap => ({
   remedy: asRoot(privileges, 'CAP_SYS_PTRACE'),
 });
 
-export const netnsDenied = (name: string, code: string, textRead: boolean, privileges: Privileges): Gap => ({
+/** What was read of a namespace all the same: the text files, or what descriptors hold. */
+type ReadInstead = 'text' | 'held' | 'nothing';
+
+const WITHOUT_UNHELD = 'connections that nobody has accepted are missing there';
+
+export const netnsDenied = (name: string, code: string, instead: ReadInstead, privileges: Privileges): Gap => ({
   code: 'NETNS_DENIED',
   what: `network namespace ${name} could not be entered: ${code}`,
-  effect: textRead
-    ? 'its sockets are known from text files only: without ages and cookies'
-    : 'its sockets are not in this report',
+  effect: {
+    text: 'its sockets are known from text files only: without ages and cookies',
+    held: WITHOUT_UNHELD,
+    nothing: 'its sockets are not in this report',
+  }[instead],
   remedy: asRoot(privileges, 'CAP_SYS_ADMIN'),
 });
 
-export const netlinkUnavailable = (reason: string, textRead: boolean): Gap => ({
+export const netlinkUnavailable = (reason: string, instead: ReadInstead): Gap => ({
   code: 'NETLINK_UNAVAILABLE',
   what: `NETLINK_SOCK_DIAG: ${reason}`,
-  effect: textRead
-    ? 'read from /proc/net/tcp instead: no ages, no accept queue limits, only namespaces of visible processes'
-    : 'no socket could be read',
+  effect: {
+    text: 'read from /proc/net/tcp instead: no ages, no accept queue limits, only namespaces of visible processes',
+    held: WITHOUT_UNHELD,
+    nothing: 'no socket could be read',
+  }[instead],
   remedy:
     'allow netlink sockets (seccomp profile), load the kernel module tcp_diag, and install the package with its optional parts (koffi)',
 });

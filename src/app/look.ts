@@ -20,8 +20,12 @@ const machineOf = async ({ from, source }: Where): Promise<Machine> =>
 
 /** Takes a snapshot of this machine, or of the recording in the folder `from`. */
 export async function capture(options: CaptureOptions & Where = {}): Promise<Snapshot> {
-  return captureFrom(await machineOf(options), options);
+  return captureFrom(await machineOf(options), withSource(options));
 }
+
+/** A source that was named is used or refused, and no other one tried. */
+const withSource = <T extends CaptureOptions & Where>(options: T): T =>
+  options.from === undefined && options.source?.startsWith('bpf') ? { ...options, only: 'bpf' } : options;
 
 export type Look = { snapshot: Snapshot; diagnosis: Diagnosis; limits: Limits; rows: () => SocketRow[] };
 
@@ -30,7 +34,7 @@ export async function look(options: CaptureOptions & Where & { filter?: Filter; 
   const limits = { ...DEFAULT_LIMITS, stuckAfterMs: options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs };
   const { filter = {} } = options;
   const machine = await machineOf(options);
-  const whole = captureFrom(machine, options);
+  const whole = captureFrom(machine, withSource(options));
   const seen = applyFilter(whole, filter);
   const snapshot = options.numeric ? withoutNames(seen) : seen;
   const diagnosis = diagnose(snapshot, limits);
@@ -50,7 +54,12 @@ export async function record(
 ): Promise<Snapshot> {
   requireEmpty(directory);
   const machine = new RecordingMachine(await machineOf(options));
-  const snapshot = captureFrom(machine, { ...options, young: true, allHolders: true, closedButHeld: 'always' });
+  const snapshot = captureFrom(machine, {
+    ...withSource(options),
+    young: true,
+    allHolders: true,
+    closedButHeld: 'always',
+  });
   writeRecording(options.scrub ? scrubTape(machine.tape) : machine.tape, directory, options.scrub);
   return snapshot;
 }

@@ -3,10 +3,11 @@ import type { Machine } from '../kernel/machine.ts';
 import { UnclosedError } from '../model/errors.ts';
 
 /**
- * Where a live machine is read: over netlink with system calls through the FFI (`auto`, falling back to text files where
- * that does not load), or from the text files of /proc alone.
+ * How a live machine is read: by the best way that it allows (`auto`), or by one of them alone. BPF iterators and netlink
+ * need system calls through the FFI; procfs means the text files of /proc.
  */
-export type SourceChoice = 'auto' | 'procfs';
+export const SOURCES = ['auto', 'bpf', 'bpf-generic', 'netlink', 'procfs'] as const;
+export type SourceChoice = (typeof SOURCES)[number];
 
 export async function liveMachine(choice: SourceChoice = 'auto'): Promise<Machine> {
   if (process.platform !== 'linux') {
@@ -14,8 +15,24 @@ export async function liveMachine(choice: SourceChoice = 'auto'): Promise<Machin
   }
   if (choice === 'procfs') return new LiveMachine();
   try {
-    return new LiveMachine(await import('../kernel/fast.ts'));
-  } catch {
-    return new LiveMachine(); // the capture says what is lost
+    const fast = await import('../kernel/fast.ts');
+    const kinds = KINDS[choice];
+    if (kinds.length === 0) return new LiveMachine(fast);
+    const { HeldSource } = await import('../kernel/bpf/held-source.ts');
+    return new LiveMachine(fast, new HeldSource(kinds));
+  } catch (error) {
+    if (choice === 'auto') return new LiveMachine(); // the capture says what is lost
+    throw new UnclosedError(
+      'SOURCE_UNAVAILABLE',
+      `--source ${choice}: ${(error as Error).message}`,
+      'leave --source out',
+    );
   }
 }
+
+const KINDS: Record<Exclude<SourceChoice, 'procfs'>, readonly ('typed' | 'generic')[]> = {
+  auto: ['typed', 'generic'],
+  bpf: ['typed'],
+  'bpf-generic': ['generic'],
+  netlink: [],
+};

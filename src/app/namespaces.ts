@@ -1,7 +1,9 @@
-import type { Machine, NetNsEntry, NetnsTables } from '../kernel/machine.ts';
+import { attempt } from '../kernel/attempt.ts';
+import { type Machine, type NetNsEntry, type NetnsTables, OWN_NETNS, readText } from '../kernel/machine.ts';
 import { dumpTable, readTextTable, type Table } from '../kernel/tables.ts';
 import { isGone, SystemError } from '../model/errors.ts';
-import type { Gap, NetNs } from '../model/snapshot.ts';
+import type { InodeMap } from '../model/inode-map.ts';
+import type { Gap, NetNs, ReadingSource } from '../model/snapshot.ts';
 import { type Listener, TCP_STATE, type TcpSocket, type TcpState } from '../model/socket.ts';
 import { stateMask } from '../parse/inet-diag.ts';
 import { parseSockstat, type Sockstat } from '../parse/sockstat.ts';
@@ -16,10 +18,13 @@ const OTHERS = ALL & ~stateMask('LISTEN', 'CLOSE_WAIT', 'TIME_WAIT', 'NEW_SYN_RE
 export type ReadNamespace = Omit<NetNs, 'read' | 'own'> & {
   entry: NetNsEntry;
   /** Where its sockets were read; absent when they were not. */
-  source?: 'netlink' | 'text';
+  source?: 'bpf' | 'netlink' | 'text';
   /** Sockets in other states than LISTEN and CLOSE_WAIT; absent when that is not known. */
   others?: number;
 };
+
+/** Sockets of a namespace that descriptors were seen to hold. */
+export type HeldCount = { netns: number; sockets: number };
 
 /**
  * Reads the TCP tables of all namespaces. The dear part is the walk over the kernel's table of connections, which is
@@ -31,6 +36,9 @@ export class NamespaceReader {
   readonly namespaces: ReadNamespace[] = [];
   readonly sockets: TcpSocket[] = [];
   readonly listeners: Listener[] = [];
+  /** The kind of program when a BPF iterator was read. */
+  bpf: 'bpf' | 'bpf-generic' | undefined;
+  bpfRefused: string | undefined;
   readonly #machine: Machine;
   readonly #privileges: Privileges;
   #alloc: number | undefined;
@@ -38,6 +46,84 @@ export class NamespaceReader {
   constructor(machine: Machine, privileges: Privileges) {
     this.#machine = machine;
     this.#privileges = privileges;
+  }
+
+  /**
+   * Reads the counters of one namespace, whose sockets are found by a pass over descriptors. Nobody needs to go there:
+   * every process shows those of its own namespace to everybody.
+   */
+  count(entry: NetNsEntry): void {
+    const namespace: ReadNamespace = {
+      id: entry.id,
+      entry,
+      source: 'bpf',
+      ...(entry.name !== undefined && { name: entry.name }),
+    };
+    this.namespaces.push(namespace);
+    const sockstat = this.#sockstatOf(entry);
+    const v6 = sockstat && (sockstat.v6 === '' ? { inuse: 0 } : parseSockstat(sockstat.v6));
+    const inuse = sockstat && v6 && inUse(parseSockstat(sockstat.v4), v6);
+    if (inuse !== undefined) namespace.sockets = inuse;
+  }
+
+  #sockstatOf({ paths, pids }: NetNsEntry): { v4: string; v6: string } | undefined {
+    for (const who of paths.includes(OWN_NETNS) ? ['self'] : pids) {
+      const v4 = attempt(() => readText(this.#machine, `/proc/${who}/net/sockstat`));
+      if (v4 === undefined) continue;
+      return { v4, v6: attempt(() => readText(this.#machine, `/proc/${who}/net/sockstat6`)) ?? '' };
+    }
+    return undefined;
+  }
+
+  /** Sockets of all namespaces; undefined when not all were counted. */
+  get counted(): number | undefined {
+    return this.namespaces.reduce<number | undefined>(
+      (sum, { sockets }) => (sum === undefined || sockets === undefined ? undefined : sum + sockets),
+      0,
+    );
+  }
+
+  /**
+   * Reads the CLOSE_WAIT sockets that no descriptor holds, and with `others` those in other states too, of the namespaces
+   * that count more sockets than were seen, or that a connection waits in to be accepted. Gives what it has added.
+   */
+  readUnheld(counts: readonly HeldCount[], seen: InodeMap, others: TcpSocket[] | undefined): TcpSocket[] {
+    const unheld: TcpSocket[] = [];
+    const waiting = new Set(this.listeners.flatMap(({ netns, queue }) => (queue > 0 ? netns : [])));
+    const held = new Map(counts.map(({ netns, sockets }) => [netns, sockets]));
+    const known = new Set(this.namespaces.map(({ id }) => id));
+    for (const { netns: id, sockets } of counts) {
+      // Only sockets keep it alive: no process is in it any more.
+      if (sockets > 0 && !known.has(id))
+        this.namespaces.push({ id, entry: { id, paths: [], pids: [] }, source: 'bpf' });
+    }
+    for (const namespace of this.namespaces) {
+      const { id, sockets = 0, entry } = namespace;
+      const more = others !== undefined && sockets > (held.get(id) ?? 0);
+      if ((!more && !waiting.has(id)) || entry.paths.length === 0) continue;
+      const table = this.#ask(namespace, others ? OTHERS | CLOSE_WAIT : CLOSE_WAIT, true);
+      for (const socket of table?.sockets ?? []) {
+        if (socket.timer === 'timewait' || (socket.inode !== undefined && seen.has(socket.inode))) continue;
+        (socket.state === 'CLOSE_WAIT' ? this.sockets : others)?.push(socket);
+        unheld.push(socket);
+      }
+    }
+    return unheld;
+  }
+
+  #ask(namespace: ReadNamespace, states: number, tcpInfo: boolean): Table | undefined {
+    try {
+      return this.#withTables(namespace, (tables) => this.#dump(namespace, tables, states, tcpInfo));
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      if (!isGone(error))
+        this.gaps.push(
+          isEntering(error)
+            ? netnsDenied(nameOf(namespace), error.code, 'held', this.#privileges)
+            : netlinkUnavailable(error.message, 'held'),
+        );
+      return undefined;
+    }
   }
 
   /** Reads the listeners and the CLOSE_WAIT sockets of one namespace. One that has ended meanwhile is left out. */
@@ -115,8 +201,8 @@ export class NamespaceReader {
     const read = namespace.source !== undefined;
     this.gaps.push(
       isEntering(reason)
-        ? netnsDenied(nameOf(namespace), reason.code, read, this.#privileges)
-        : netlinkUnavailable(reason.message, read),
+        ? netnsDenied(nameOf(namespace), reason.code, read ? 'text' : 'nothing', this.#privileges)
+        : netlinkUnavailable(reason.message, read ? 'text' : 'nothing'),
     );
     return namespace;
   }
@@ -155,10 +241,13 @@ export class NamespaceReader {
     return inodes;
   }
 
-  /** Reads the CLOSE_WAIT sockets again and drops those that have left the state: they were on their way out. */
-  dropGone(): void {
+  /**
+   * Reads the CLOSE_WAIT sockets again and drops those that have left the state: they were on their way out. `isThere`
+   * answers for sockets of which it knows.
+   */
+  dropGone(isThere: (socket: TcpSocket) => boolean | undefined = () => undefined): void {
     const there = new Set<string | number>();
-    const asked = new Set(this.sockets.map(({ netns }) => netns));
+    const asked = new Set(this.sockets.flatMap((socket) => (isThere(socket) === undefined ? socket.netns : [])));
     const unsure = new Set<number>();
     for (const namespace of this.namespaces) {
       if (!asked.has(namespace.id)) continue;
@@ -167,13 +256,16 @@ export class NamespaceReader {
       for (const socket of sockets ?? []) there.add(identityOf(socket));
     }
     const kept = this.sockets.filter(
-      (socket) => socket.state !== 'CLOSE_WAIT' || unsure.has(socket.netns) || there.has(identityOf(socket)),
+      (socket) =>
+        socket.state !== 'CLOSE_WAIT' ||
+        (isThere(socket) ?? (unsure.has(socket.netns) || there.has(identityOf(socket)))),
     );
     this.sockets.length = 0;
     for (const socket of kept) this.sockets.push(socket);
   }
 
   #closeWaitAgain(namespace: ReadNamespace): TcpSocket[] | undefined {
+    if (namespace.source === 'bpf') return this.#ask(namespace, CLOSE_WAIT, false)?.sockets;
     if (namespace.source === 'netlink') return this.#again(namespace, CLOSE_WAIT, false)?.sockets;
     try {
       return readTextTable(this.#machine, namespace.entry).sockets.filter(({ state }) => state === 'CLOSE_WAIT');
@@ -189,7 +281,7 @@ export class NamespaceReader {
       return this.#withTables(namespace, (tables) => this.#dump(namespace, tables, states, tcpInfo));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      if (!isGone(error)) this.gaps.push(netlinkUnavailable(error.message, false));
+      if (!isGone(error)) this.gaps.push(netlinkUnavailable(error.message, 'nothing'));
       return undefined;
     }
   }
@@ -203,6 +295,12 @@ export class NamespaceReader {
       listed += sockets;
     }
     return Math.max(0, this.#alloc - listed);
+  }
+
+  /** Text files count as the source when they are the only one. */
+  get source(): ReadingSource {
+    if (this.bpf) return this.bpf;
+    return this.namespaces.some(({ source }) => source === 'netlink') ? 'netlink' : 'procfs';
   }
 
   get asRoot(): boolean {

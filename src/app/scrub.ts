@@ -1,6 +1,7 @@
 import { type Answer, Tape } from '../kernel/tape.ts';
 import { ParseError } from '../model/errors.ts';
 import { StructReader } from '../parse/bytes.ts';
+import { HELD_FIELD, HELD_SIZE } from '../parse/held-socket.ts';
 import { AF_INET, INET_DIAG_MSG_SIZE } from '../parse/inet-diag.ts';
 import { walkDatagram } from '../parse/netlink.ts';
 
@@ -31,6 +32,7 @@ function scrubAnswer(scrubber: Scrubber, question: string, answer: Answer): Answ
   const { bytes } = answer;
   const text = (change: (text: string) => string): Answer => ({ bytes: encoder.encode(change(decoder.decode(bytes))) });
   if (/^netns\/[0-9]+\/dump-/.test(question)) return { bytes: scrubber.dump(bytes) };
+  if (/^held\/.*\.bin$/.test(question)) return { bytes: scrubber.held(bytes) };
   if (/^files\/proc\/[0-9a-z]+\/net\/tcp6?$/.test(question)) return text((it) => scrubber.procNetTcp(it));
   if (question === 'host.json') return text((it) => JSON.stringify({ ...JSON.parse(it), name: 'host' }));
   if (question === 'fd-owners.tsv') return text((it) => scrubber.fdOwners(it));
@@ -122,6 +124,22 @@ class Scrubber {
         datagram.fill(0); // of what is not understood it is not known what it tells
       }
       offset += 4 + length;
+    }
+    return copy;
+  }
+
+  /** Records of held sockets: addresses and uid of each. */
+  held(bytes: Uint8Array): Uint8Array {
+    const copy = new Uint8Array(bytes);
+    const view = new DataView(copy.buffer);
+    for (let start = 0; start + HELD_SIZE <= copy.length; start += HELD_SIZE) {
+      const size = view.getUint16(start + HELD_FIELD.family.offset, true) === AF_INET ? 4 : 16;
+      for (const { offset } of [HELD_FIELD.localAddress, HELD_FIELD.remoteAddress]) {
+        const address = copy.slice(start + offset, start + offset + size);
+        copy.set(size === 4 ? this.ipv4(address) : this.ipv6(address), start + offset);
+      }
+      const uid = start + HELD_FIELD.uid.offset;
+      view.setUint32(uid, this.uid(view.getUint32(uid, true)), true);
     }
     return copy;
   }

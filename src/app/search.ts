@@ -19,6 +19,8 @@ export type CaptureOptions = {
   allHolders?: boolean;
   /** Search for descriptors of closed sockets: when counters say there are some, always, or never. */
   closedButHeld?: 'auto' | 'always' | 'never';
+  /** Fail rather than read in another way. */
+  only?: 'bpf';
 };
 
 /** What was found out about who holds what. */
@@ -84,7 +86,7 @@ const CLOSED_WORTH_A_WALK = 10;
  * Sockets in other states give the total that stuck ones are compared with, and the other ends on this machine. Reading
  * them costs 2 microseconds each, so where there are more than this the report does without.
  */
-const MOST_OTHERS = 20_000;
+export const MOST_OTHERS = 20_000;
 
 const atMost = (unlisted: number | undefined): ClosedSearch =>
   unlisted === undefined ? {} : unlisted === 0 ? { found: [], atMost: 0 } : { atMost: unlisted };
@@ -92,7 +94,7 @@ const atMost = (unlisted: number | undefined): ClosedSearch =>
 type Sought = Pick<Wanted, 'inodes' | 'netns' | 'users' | 'cgroups'>;
 
 /** So many at once are looked into although they are young: a program that has just been restarted leaks young sockets. */
-const YOUNG_WORTH_A_WALK = 20;
+export const YOUNG_WORTH_A_WALK = 20;
 
 /** The sockets whose holder matters: stuck ones, and the listeners of those that nobody has accepted. */
 function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought {

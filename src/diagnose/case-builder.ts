@@ -132,9 +132,21 @@ const directionOf = (inbound: number, all: number): Direction =>
 const YOUNGEST = 2 ** 32 - 1;
 const MOST_PLACES = 2 ** 21;
 
+/** Descriptors come in order, and the lowest is mostly the oldest. */
+function isSorted(sockets: TcpSocket[]): boolean {
+  let before = Number.POSITIVE_INFINITY;
+  for (const socket of sockets) {
+    const age = ageAtLeast(socket);
+    if (age > before) return false;
+    before = age;
+  }
+  return true;
+}
+
 // Age and place in one number, so that the sort compares numbers and calls nothing.
 function oldestFirst(sockets: TcpSocket[]): TcpSocket[] {
   if (sockets.length > MOST_PLACES) return sockets.sort((a, b) => ageAtLeast(b) - ageAtLeast(a));
+  if (isSorted(sockets)) return sockets;
   const keys = new Float64Array(sockets.length);
   sockets.forEach((socket, place) => {
     keys[place] = (YOUNGEST - ageAtLeast(socket)) * MOST_PLACES + place;

@@ -98,7 +98,16 @@ class EndsWithoutListener {
   readonly #peerPorts = new Map<number, Map<string, Set<number> | undefined>>();
 
   constructor({ sockets }: Snapshot, index: ListenerIndex) {
-    for (const socket of sockets) if (index.at(socket.local.port).length === 0) this.#add(socket);
+    let port = -1;
+    let without = false;
+    for (const socket of sockets) {
+      // One after the other they are mostly of one listener.
+      if (socket.local.port !== port) {
+        port = socket.local.port;
+        without = index.at(port).length === 0;
+      }
+      if (without) this.#add(socket);
+    }
   }
 
   #add({ netns, local, peer }: TcpSocket): void {
@@ -129,14 +138,19 @@ class EndsWithoutListener {
 const numberOf = (netns: number, port: number): number => netns * 65_536 + port;
 
 function closedCases(snapshot: Snapshot): Case[] {
-  const fds = new Map<number, number>();
-  for (const { pid } of snapshot.closedButHeld ?? []) fds.set(pid, (fds.get(pid) ?? 0) + 1);
+  const fds = new Map<number, { all: number; wereConnected: number }>();
+  for (const { pid, wasConnected } of snapshot.closedButHeld ?? []) {
+    const count = remembered(fds, pid, () => ({ all: 0, wereConnected: 0 }));
+    count.all++;
+    if (wasConnected) count.wereConnected++;
+  }
   const cases: Case[] = [];
-  for (const [pid, closedFds] of fds) {
+  for (const [pid, { all, wereConnected }] of fds) {
     const process = snapshot.processes.get(pid);
     if (!process) continue;
     const none = { sockets: [], stuck: 0, maybeStuck: 0, coHolders: [], peers: [], direction: 'mixed' as const };
-    cases.push({ kind: 'closed', process, closedFds, ...none });
+    const closedWereConnected = all === wereConnected ? { closedWereConnected: true as const } : {};
+    cases.push({ kind: 'closed', process, closedFds: all, ...closedWereConnected, ...none });
   }
   return cases;
 }

@@ -1,3 +1,4 @@
+import { InodeMap } from '../model/inode-map.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Listener } from '../model/socket.ts';
@@ -6,33 +7,37 @@ const NOBODY: readonly Process[] = [];
 
 /** Who holds which socket. Nearly every socket has one holder, so lists are kept only for the others. */
 export class Holders {
-  readonly #single = new Map<number, Process>();
+  /** Where in `#processes` the first holder is. */
+  readonly #first = new InodeMap();
+  readonly #processes: Process[];
   readonly #shared = new Map<number, Process[]>();
 
   constructor({ processes }: Snapshot) {
-    for (const process of processes.values()) {
-      if (!process.sockets) continue;
-      for (const inode of process.sockets.keys()) this.#add(inode, process);
-    }
+    this.#processes = [...processes.values()];
+    this.#processes.forEach((process, index) => {
+      for (const inode of process.sockets?.keys() ?? []) {
+        const first = this.#first.add(inode, index);
+        if (first >= 0) this.#share(inode, first, process);
+      }
+    });
   }
 
-  #add(inode: number, process: Process): void {
-    const first = this.#single.get(inode);
-    if (first === undefined) {
-      this.#single.set(inode, process);
-      return;
-    }
+  #share(inode: number, first: number, process: Process): void {
     const shared = this.#shared.get(inode);
     if (shared) shared.push(process);
-    else this.#shared.set(inode, [first, process]);
+    else this.#shared.set(inode, [...this.#at(first), process]);
+  }
+
+  #at(index: number): readonly Process[] {
+    return this.#processes.slice(index, index + 1);
   }
 
   of(inode: number | undefined): readonly Process[] {
     if (inode === undefined) return NOBODY;
     const shared = this.#shared.get(inode);
     if (shared) return shared;
-    const single = this.#single.get(inode);
-    return single ? [single] : NOBODY;
+    const first = this.#first.get(inode);
+    return first < 0 ? NOBODY : this.#at(first);
   }
 
   /**
@@ -41,8 +46,8 @@ export class Holders {
    */
   primary(inode: number | undefined, listener?: Listener): Process | undefined {
     if (inode === undefined) return undefined;
-    const shared = this.#shared.get(inode);
-    if (!shared) return this.#single.get(inode);
+    const shared = this.#shared.size === 0 ? undefined : this.#shared.get(inode);
+    if (!shared) return this.#processes[this.#first.get(inode)];
     const listens = (process: Process): number =>
       listener?.inode !== undefined && process.sockets?.has(listener.inode) ? 0 : 1;
     return [...shared].sort(
@@ -52,7 +57,8 @@ export class Holders {
 
   /** All holders but one, where there are several. */
   others(inode: number | undefined, than: Process | undefined): readonly Process[] {
-    const shared = inode === undefined ? undefined : this.#shared.get(inode);
+    if (inode === undefined || this.#shared.size === 0) return NOBODY;
+    const shared = this.#shared.get(inode);
     return shared ? shared.filter((process) => process !== than) : NOBODY;
   }
 }

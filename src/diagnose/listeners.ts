@@ -1,4 +1,4 @@
-import type { Listener, TcpSocket } from '../model/socket.ts';
+import type { Endpoint, Listener, TcpSocket } from '../model/socket.ts';
 
 export const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
@@ -49,9 +49,21 @@ export class ListenerIndex {
   }
 
   of(socket: TcpSocket): Listener | undefined {
-    const candidates = this.#byPort.get(socket.local.port);
-    return candidates && matchListener(socket, candidates);
+    const { local, netns, family } = socket;
+    // One after the other they mostly came in at the same end.
+    if (local === this.#local && netns === this.#netns && family === this.#family) return this.#last;
+    const candidates = this.#byPort.get(local.port);
+    this.#local = local;
+    this.#netns = netns;
+    this.#family = family;
+    this.#last = candidates && matchListener(socket, candidates);
+    return this.#last;
   }
+
+  #local: Endpoint | undefined;
+  #netns = 0;
+  #family = 0;
+  #last: Listener | undefined;
 
   at(port: number): readonly Listener[] {
     return this.#byPort.get(port) ?? NONE;

@@ -81,6 +81,13 @@ function inodesByFd({ threadList = [], sockets }: Process): Map<number, number> 
   const fds = new Set(threadList.flatMap(({ wait }) => wait?.fd ?? []));
   const inodes = new Map<number, number>();
   if (fds.size === 0 || !sockets) return inodes;
+  if (sockets.inodeAt) {
+    for (const fd of fds) {
+      const inode = sockets.inodeAt(fd);
+      if (inode !== undefined) inodes.set(fd, inode);
+    }
+    return inodes;
+  }
   for (const inode of sockets.keys()) {
     for (const fd of sockets.get(inode) ?? []) if (fds.has(fd)) inodes.set(fd, inode);
   }

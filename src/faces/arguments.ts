@@ -1,5 +1,5 @@
 import type { Filter } from '../app/filter.ts';
-import type { SourceChoice } from '../app/machine.ts';
+import { SOURCES, type SourceChoice } from '../app/machine.ts';
 import type { CaptureOptions } from '../app/search.ts';
 import { type Options, usage, type Values } from './command.ts';
 
@@ -66,7 +66,7 @@ export function describeFilter(filter: Filter): string | undefined {
 }
 
 export const readSource = (values: Values<typeof READING>): SourceChoice =>
-  oneOf(values.source, '--source', ['auto', 'procfs']) ?? 'auto';
+  oneOf(values.source, '--source', [...SOURCES]) ?? 'auto';
 
 export function readCapture(
   values: Values<typeof READING & typeof LIMITS>,

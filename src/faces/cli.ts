@@ -7,6 +7,7 @@ export const COMMANDS = {
   report: async () => (await import('./report.ts')).reportCommand,
   record: async () => (await import('./record.ts')).recordCommand,
   demo: async () => (await import('./demo.ts')).demoCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
   version: async () => (await import('./version.ts')).versionCommand,
 } satisfies Record<string, () => Promise<Command>>;
 

@@ -20,7 +20,8 @@ stops it again.
   -n, --numeric                  no names of users and services
       --no-color                 no colour (also: NO_COLOR, or not a terminal)
   -v, --verbose                  say what was read, and how
-      --source auto|procfs       procfs reads text files only (default auto)
+      --source SOURCE            bpf, bpf-generic, netlink or procfs (default auto: the best
+                                 that this machine allows)
 `;
 
 const OPTIONS = { ...OUTPUT, source: READING.source } as const;

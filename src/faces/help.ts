@@ -5,6 +5,7 @@ Usage
   unclosed [PID] [options]       report on this machine (same as: unclosed report [PID])
   unclosed record DIR            save what the kernel says, for a report elsewhere
   unclosed demo                  the report on a small leaking server, on loopback
+  unclosed doctor                which ways to look this machine allows, and how to get more
   unclosed help COMMAND          the options of a command
 
 What to report
@@ -28,7 +29,8 @@ How to report it
 
 Where to look
       --from DIR                 a recording instead of this machine
-      --source auto|procfs       procfs reads text files only (default auto)
+      --source SOURCE            bpf, bpf-generic, netlink or procfs (default auto: the best
+                                 that this machine allows)
       --all-holders              look at every process for further holders of a socket
       --held auto|always|never   search all processes for descriptors of closed
                                  sockets; auto searches when counters say there are some

@@ -10,7 +10,8 @@ report elsewhere (unclosed --from DIR). Nothing of the machine is changed.
       --scrub                    replace addresses, users, host and command lines
   -p, --pid PID                  look for holders among these processes only
       --stuck-after DURATION     how long in CLOSE_WAIT is stuck: 90s, 5m, 1h (default 60s)
-      --source auto|procfs       procfs reads text files only (default auto)
+      --source SOURCE            bpf, bpf-generic, netlink or procfs (default auto: the best
+                                 that this machine allows)
       --all-holders              look at every process for further holders of a socket
       --held auto|always|never   search all processes for descriptors of closed sockets
 `;

@@ -1,12 +1,16 @@
 import { ParseError, UnclosedError } from '../model/errors.ts';
 import { StructReader } from '../parse/bytes.ts';
+import type { HeldFacts } from '../parse/held-socket.ts';
 import { blankAttributes, type DiagRequest } from '../parse/inet-diag.ts';
 import { walkDatagram } from '../parse/netlink.ts';
-import type { FdOwner, FdTable, NetNsEntry, ProcessEntry } from './machine.ts';
+import type { FdOwner, FdTable, HeldRequest, NetNsEntry, ProcessEntry } from './machine.ts';
 import { CompactSocketFds } from './socket-fds.ts';
 
 // What the answers of a machine look like in files: raw bytes where the kernel gives bytes or text, lines of numbers
 // where it gives numbers. The encoder and decoder of each stand side by side.
+
+const heldName = ({ states, pid }: HeldRequest): string =>
+  `held/${states.toString(16)}${pid === undefined ? '' : `-${pid}`}`;
 
 /** Names of the questions, which are also the paths of their files in a recording. */
 export const question = {
@@ -19,6 +23,8 @@ export const question = {
   sockstat: ({ id }: NetNsEntry): string => `netns/${id}/sockstat.json`,
   dump: ({ id }: NetNsEntry, { states, family, tcpInfo }: DiagRequest): string =>
     `netns/${id}/dump-${states.toString(16)}-${family ?? 'both'}${tcpInfo ? '-info' : ''}.bin`,
+  held: (request: HeldRequest): string => `${heldName(request)}.bin`,
+  heldFacts: (request: HeldRequest): string => `${heldName(request)}.json`,
   fds: (pid: number): string => `fds/${pid}.tsv`,
   protocol: (pid: number, fd: number): string => `protocols/${pid}-${fd}`,
   cgroup: (id: bigint): string => `cgroups/${id}`,
@@ -98,7 +104,9 @@ export const decodeFdOwners = (text: string): Map<number, FdOwner> =>
 
 /** The number of descriptors, then `inode fd fd ...` for each socket. */
 export const encodeFdTable = ({ count, sockets }: FdTable): string =>
-  [String(count), ...[...sockets.keys()].map((inode) => [inode, ...(sockets.get(inode) ?? [])].join('\t'))].join('\n');
+  [String(count ?? '-'), ...[...sockets.keys()].map((inode) => [inode, ...(sockets.get(inode) ?? [])].join('\t'))].join(
+    '\n',
+  );
 
 export function decodeFdTable(text: string, where: string): FdTable {
   const [[count] = [], ...rows] = lines(text);
@@ -106,5 +114,20 @@ export function decodeFdTable(text: string, where: string): FdTable {
   for (const [inode, ...fds] of rows) {
     for (const fd of fds) sockets.add(decodeNumber(inode, where), decodeNumber(fd, where));
   }
-  return { count: decodeNumber(count, where), sockets };
+  return { ...(count !== '-' && { count: decodeNumber(count, where) }), sockets };
+}
+
+export function decodeHeldFacts(facts: Record<string, unknown>, where: string): HeldFacts {
+  const { kind, ticksPerSecond, keepaliveBit, lingerBit, absent } = facts;
+  const bit = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value < 32;
+  const ticks = Number(ticksPerSecond);
+  const valid = (kind === 'typed' || kind === 'generic') && ticks > 0 && ticks <= 10_000 && Array.isArray(absent);
+  if (!valid) throw foreign(where);
+  return {
+    kind,
+    ticksPerSecond: ticks,
+    ...(bit(keepaliveBit) && { keepaliveBit }),
+    ...(bit(lingerBit) && { lingerBit }),
+    absent: absent.map(String),
+  };
 }

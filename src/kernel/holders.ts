@@ -78,9 +78,10 @@ function lookAt(machine: Machine, pid: number, wanted: Map<number, boolean>, wal
     return 0;
   }
   walk.lookedAt++;
-  if (table.sockets.size === 0) return table.count;
+  const { count = table.sockets.size } = table;
+  if (table.sockets.size === 0) return count;
   walk.tables.set(pid, table);
-  if (wanted.size === 0) return table.count;
+  if (wanted.size === 0) return count;
   for (const inode of table.sockets.keys()) {
     const found = wanted.get(inode);
     if (found === undefined) continue;
@@ -89,7 +90,7 @@ function lookAt(machine: Machine, pid: number, wanted: Map<number, boolean>, wal
     wanted.set(inode, true);
     walk.missing--;
   }
-  return table.count;
+  return count;
 }
 
 const candidates = (processes: ProcessEntry[], { only }: Wanted): number[] =>

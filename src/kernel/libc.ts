@@ -13,6 +13,8 @@ const statxPath_ = libc.func(
   'int statx(int dirfd, const char *path, int flags, unsigned int mask, uintptr_t statxbuf)',
 );
 const getdents_ = libc.func('long syscall(long number, int fd, uintptr_t dirp, unsigned long count)');
+const bpf_ = libc.func('long syscall(long number, int cmd, uintptr_t attr, unsigned int size)');
+const clockResolution_ = libc.func('int clock_getres(int clockid, _Out_ int64_t *res)');
 const getxattr_ = libc.func('long getxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)');
 const setns_ = libc.func('int setns(int fd, int nstype)');
 const socket_ = libc.func('int socket(int domain, int type, int protocol)');
@@ -161,4 +163,23 @@ export function openCgroup(mount: number, id: bigint): number {
   handle.writeUInt32LE(FILEID_KERNFS, 4);
   handle.writeBigUInt64LE(id, 8);
   return check(openByHandle_(mount, handle, O_RDONLY | O_CLOEXEC), `open_by_handle_at cgroup ${id}`);
+}
+
+// asm/unistd.h: the generic table serves arm64, riscv64 and loongarch64.
+const SYS_bpf =
+  ({ x64: 321, arm: 386, ia32: 357, ppc64: 361, s390x: 351 } as Record<string, number>)[process.arch] ?? 280;
+
+/** bpf(2). `attributes` is union bpf_attr, as far as the command needs it. */
+export const bpf = (command: number, attributes: Memory, name: string): number =>
+  check(bpf_(SYS_bpf, command, attributes.address, attributes.bytes.length), `bpf(${name})`);
+
+const CLOCK_MONOTONIC_COARSE = 6;
+
+/** Timer ticks in a second (CONFIG_HZ): the coarse clocks tick with them. */
+export function ticksPerSecond(): number {
+  const timespec = new BigInt64Array(2); // tv_sec, tv_nsec
+  check(clockResolution_(CLOCK_MONOTONIC_COARSE, timespec), 'clock_getres(CLOCK_MONOTONIC_COARSE)');
+  const nanoseconds = Number(timespec[1] ?? 0n);
+  if (nanoseconds <= 0) throw new SystemError('EINVAL', 'clock_getres(CLOCK_MONOTONIC_COARSE)');
+  return Math.round(1e9 / nanoseconds);
 }

@@ -8,6 +8,8 @@ import { isKernelThread } from './kernel-thread.ts';
 import {
   type FdOwner,
   type FdTable,
+  type HeldAnswer,
+  type HeldRequest,
   type Host,
   type Machine,
   type NetNsEntry,
@@ -18,18 +20,21 @@ import {
 import { CompactSocketFds } from './socket-fds.ts';
 
 type Fast = typeof import('./fast.ts');
+type HeldSource = import('./bpf/held-source.ts').HeldSource;
 
 /**
  * This machine. With `fast` (system calls through the FFI) it reads everything; without it, text files only: no
- * tables over netlink, no other namespaces than those of visible processes, and slower.
+ * tables over netlink, no other namespaces than those of visible processes, and slower. With `held` it asks BPF too.
  */
 export class LiveMachine implements Machine {
   readonly source = { kind: 'live' } as const;
   readonly #fast: Fast | undefined;
+  readonly #held: HeldSource | undefined;
   readonly #statusOf: StatusOf;
 
-  constructor(fast?: Fast) {
+  constructor(fast?: Fast, held?: HeldSource) {
     this.#fast = fast;
+    this.#held = held;
     this.#statusOf = fast?.statusOf ?? statusOf;
   }
 
@@ -66,6 +71,11 @@ export class LiveMachine implements Machine {
   openNetns({ id }: NetNsEntry, path: string): NetnsTables {
     if (!this.#fast) throw new SystemError('ENOSYS', 'no foreign function interface: NETLINK_SOCK_DIAG');
     return this.#fast.openNetns(id, path);
+  }
+
+  heldSockets(request: HeldRequest): HeldAnswer {
+    if (!this.#held) throw new SystemError('ENOSYS', 'BPF was not asked for');
+    return this.#held.read(request);
   }
 
   fdTable(pid: number): FdTable {

@@ -1,6 +1,7 @@
 import type { Container, SocketFds } from '../model/process.ts';
 import type { Source } from '../model/snapshot.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
+import type { HeldFacts } from '../parse/held-socket.ts';
 import type { DiagRequest } from '../parse/inet-diag.ts';
 
 /** `arch` in the words of Node.js: x64, arm64. */
@@ -21,8 +22,17 @@ export type NetNsEntry = { id: number; paths: string[]; pids: number[]; name?: s
 /** Path of the namespace that this process is in. */
 export const OWN_NETNS = '/proc/self/ns/net';
 
-/** The sockets among a process's descriptors (inode to descriptor numbers), and how many descriptors there are in all. */
-export type FdTable = { count: number; sockets: SocketFds };
+/**
+ * The sockets among a process's descriptors (inode to descriptor numbers), and how many descriptors there are in all,
+ * where those were counted.
+ */
+export type FdTable = { count?: number; sockets: SocketFds };
+
+/** Which sockets a pass over all descriptors shall find: a mask of TCP states (1 << state), and of which process. */
+export type HeldRequest = { states: number; pid?: number };
+
+/** The records of one pass (src/parse/held-socket.ts), and how they were made. */
+export type HeldAnswer = { bytes: Uint8Array; facts: HeldFacts };
 
 /** Takes one datagram, the first `length` of `bytes`, which are only good until it returns. True asks for the next. */
 export type DatagramSink = (bytes: Uint8Array, length: number) => boolean;
@@ -52,6 +62,8 @@ export interface Machine {
   /** Of those that are still there. */
   fdOwners(pids: number[]): Map<number, FdOwner>;
   openNetns(entry: NetNsEntry, path: string): NetnsTables;
+  /** Every descriptor of a TCP socket with what the kernel knows of the socket, in one pass of a BPF iterator. */
+  heldSockets(request: HeldRequest): HeldAnswer;
   fdTable(pid: number): FdTable;
   /** Name of the protocol of a socket, such as TCP, TCPv6 or UNIX-STREAM (extended attribute system.sockprotoname). */
   socketProtocol(pid: number, fd: number): string;

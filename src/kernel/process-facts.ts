@@ -67,7 +67,7 @@ export function describeHolder(
   const uid = status?.uid;
   const exe = attempt(() => machine.link(`${root}/exe`));
   const { bootTime } = identities;
-  const openFds = table?.count;
+  const openFds = table && (table.count ?? countFds(machine, pid));
   return defined<Process>({
     pid,
     name: stat.name === NODE_MAIN_THREAD ? (exe ?? stat.name).replace(/^.*\//, '') : stat.name,
@@ -87,6 +87,10 @@ export function describeHolder(
     sockets: table?.sockets,
   });
 }
+
+/** Before Linux 6.2 the size of the directory is not known, and its entries are counted. */
+const countFds = (machine: Machine, pid: number): number | undefined =>
+  machine.fdOwners([pid]).get(pid)?.fdCount ?? attempt(() => machine.list(`/proc/${pid}/fd`).length);
 
 function runtimeOf(
   machine: Machine,

@@ -3,7 +3,17 @@ import type { Container } from '../model/process.ts';
 import type { Source } from '../model/snapshot.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import { encodeDatagram, encodeFdOwners, encodeFdTable, encodeProcesses, question } from './answers.ts';
-import type { FdOwner, FdTable, Host, Machine, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
+import type {
+  FdOwner,
+  FdTable,
+  HeldAnswer,
+  HeldRequest,
+  Host,
+  Machine,
+  NetNsEntry,
+  NetnsTables,
+  ProcessEntry,
+} from './machine.ts';
 import { Tape } from './tape.ts';
 
 const encoder = new TextEncoder();
@@ -79,6 +89,16 @@ export class RecordingMachine implements Machine {
       },
       close: () => tables.close(),
     };
+  }
+
+  heldSockets(request: HeldRequest): HeldAnswer {
+    const answer = this.#keep(
+      question.held(request),
+      () => this.#machine.heldSockets(request),
+      ({ bytes }) => bytes,
+    );
+    this.#keep(question.heldFacts(request), () => answer.facts, JSON.stringify);
+    return answer;
   }
 
   fdTable(pid: number): FdTable {

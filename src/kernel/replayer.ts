@@ -2,16 +2,28 @@ import { SystemError } from '../model/errors.ts';
 import type { Container } from '../model/process.ts';
 import type { Source } from '../model/snapshot.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
+import { HELD_SIZE } from '../parse/held-socket.ts';
 import {
   decodeDatagrams,
   decodeFdOwners,
   decodeFdTable,
+  decodeHeldFacts,
   decodeNumber,
   decodeProcesses,
   foreign,
   question,
 } from './answers.ts';
-import type { FdOwner, FdTable, Host, Machine, NetNsEntry, NetnsTables, ProcessEntry } from './machine.ts';
+import type {
+  FdOwner,
+  FdTable,
+  HeldAnswer,
+  HeldRequest,
+  Host,
+  Machine,
+  NetNsEntry,
+  NetnsTables,
+  ProcessEntry,
+} from './machine.ts';
 import type { Tape } from './tape.ts';
 
 const decoder = new TextDecoder();
@@ -78,6 +90,14 @@ export class ReplayingMachine implements Machine {
       },
       close: () => {},
     };
+  }
+
+  heldSockets(request: HeldRequest): HeldAnswer {
+    const name = question.held(request);
+    const bytes = this.#tape.next(name);
+    if (bytes.length % HELD_SIZE !== 0) throw foreign(name);
+    const facts = question.heldFacts(request);
+    return { bytes, facts: decodeHeldFacts(this.#json(facts), facts) };
   }
 
   fdTable(pid: number): FdTable {

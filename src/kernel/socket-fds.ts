@@ -1,37 +1,71 @@
+import { InodeMap } from '../model/inode-map.ts';
 import type { SocketFds } from '../model/process.ts';
 
-/** Nearly every socket has one descriptor in a process, so a list is kept only for the others. */
+/**
+ * Nearly every socket has one descriptor in a process, so a list is kept only for the others. Places are looked up in an
+ * index that is made when somebody first asks: of 100,000 sockets in six processes nobody may ever do.
+ */
 export class CompactSocketFds implements SocketFds {
-  readonly #first = new Map<number, number>();
+  #inodes = new Uint32Array(16);
+  #fds = new Uint32Array(16);
+  #size = 0;
   readonly #all = new Map<number, number[]>();
+  readonly #places = new InodeMap();
 
   add(inode: number, fd: number): void {
-    const first = this.#first.get(inode);
-    if (first === undefined) {
-      this.#first.set(inode, fd);
+    const place = this.#place(inode);
+    if (place < 0) {
+      this.addFirst(inode, fd);
       return;
     }
     const all = this.#all.get(inode);
     if (all) all.push(fd);
-    else this.#all.set(inode, [first, fd]);
+    else this.#all.set(inode, [this.#fds[place] ?? 0, fd]);
+  }
+
+  /** Adds a socket of which it is known that it is not in here yet. */
+  addFirst(inode: number, fd: number): void {
+    if (this.#size === this.#inodes.length) {
+      this.#inodes = grown(this.#inodes);
+      this.#fds = grown(this.#fds);
+    }
+    this.#inodes[this.#size] = inode;
+    this.#fds[this.#size] = fd;
+    this.#size++;
+  }
+
+  #place(inode: number): number {
+    for (let place = this.#places.size; place < this.#size; place++) this.#places.add(this.#inodes[place] ?? 0, place);
+    return this.#places.get(inode);
   }
 
   get size(): number {
-    return this.#first.size;
+    return this.#size;
   }
 
   has(inode: number): boolean {
-    return this.#first.has(inode);
+    return this.#place(inode) >= 0;
   }
 
   get(inode: number): readonly number[] | undefined {
-    const all = this.#all.get(inode);
-    if (all) return all;
-    const first = this.#first.get(inode);
-    return first === undefined ? undefined : [first];
+    const place = this.#place(inode);
+    return place < 0 ? undefined : (this.#all.get(inode) ?? [this.#fds[place] ?? 0]);
+  }
+
+  inodeAt(fd: number): number | undefined {
+    const place = this.#fds.subarray(0, this.#size).indexOf(fd);
+    if (place >= 0) return this.#inodes[place];
+    for (const [inode, fds] of this.#all) if (fds.includes(fd)) return inode;
+    return undefined;
   }
 
   keys(): IterableIterator<number> {
-    return this.#first.keys();
+    return this.#inodes.subarray(0, this.#size).values();
   }
+}
+
+function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(array.length * 2);
+  larger.set(array);
+  return larger;
 }

@@ -5,6 +5,7 @@ export const ERROR_CODES = {
   NO_SUCH_PROCESS: 'no process has this pid',
   NOTHING_MATCHES: 'no process matches the filter',
   NOT_LINUX: 'this is not Linux',
+  SOURCE_UNAVAILABLE: 'the kernel cannot be asked in the way that --source names',
   NOTHING_READABLE: 'no TCP table could be read',
   RECORDING_MISSING: 'there is no recording at this path',
   RECORDING_FOREIGN: 'this is not a recording of unclosed, or of a version that this one cannot read',

@@ -73,6 +73,8 @@ export type Case = {
   maybeStuck: number;
   /** Descriptors of closed sockets; of kind `closed` only, 0 otherwise. */
   closedFds: number;
+  /** Whether all of them are known to have been connections once. */
+  closedWereConnected?: true;
   /** All connections of the process, in whatever state; absent when they were not counted. */
   connections?: number;
   /** Other processes that hold some of the same sockets; of a backlog, those that hold the listener too. */

@@ -36,6 +36,8 @@ export interface SocketFds {
   has(inode: number): boolean;
   get(inode: number): readonly number[] | undefined;
   keys(): Iterable<number>;
+  /** Inode of the socket at a descriptor; where this is missing, only a walk over all of them tells. */
+  inodeAt?(fd: number): number | undefined;
 }
 
 /** What is known of a process that holds a socket. What could not be read is absent. */

@@ -21,10 +21,22 @@ export type NetNs = {
 export type Source = { kind: 'live' } | { kind: 'recording'; path: string } | { kind: 'capture'; format: string };
 
 /** A descriptor of a TCP socket that is in no TCP table any more: fact 4 of the design. */
-export type ClosedButHeld = { pid: number; fd: number; inode: number };
+export type ClosedButHeld = {
+  pid: number;
+  fd: number;
+  inode: number;
+  /** It was a connection once, and not only a socket that was never connected. Absent when that is not known. */
+  wasConnected?: true;
+};
+
+/** How sockets were found: with a BPF iterator over all descriptors, over netlink, or in text files. */
+export type ReadingSource = 'bpf' | 'bpf-generic' | 'netlink' | 'procfs';
 
 /** How a snapshot was read. */
 export type Reading = {
+  source: ReadingSource;
+  /** Why not by BPF; absent where it was not to be tried. */
+  bpfRefused?: string;
   /** Namespaces whose tables came over netlink, and from text files. */
   netlink: number;
   text: number;

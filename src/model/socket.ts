@@ -18,11 +18,10 @@ export const TCP_STATE = {
   BOUND_INACTIVE: 13,
 } as const;
 
-const NAME_OF = new Map<number, TcpState>(
-  Object.entries(TCP_STATE).map(([name, number]) => [number, name as TcpState]),
-);
+const NAMES: (TcpState | undefined)[] = [];
+for (const [name, number] of Object.entries(TCP_STATE)) NAMES[number] = name as TcpState;
 
-export const tcpStateName = (number: number): TcpState | undefined => NAME_OF.get(number);
+export const tcpStateName = (number: number): TcpState | undefined => NAMES[number];
 
 /** One end of a connection. IPv4-mapped IPv6 addresses are written as IPv4. */
 export type Endpoint = { address: string; port: number };
@@ -42,7 +41,7 @@ export type TcpSocket = {
   recvQueue: number;
   sendQueue: number;
   timer: TcpTimer;
-  timerMs?: number;
+  timerMs?: number | undefined;
   uid?: number;
   inode?: number;
   cookie?: bigint;
@@ -54,15 +53,17 @@ export type TcpSocket = {
   /** Since this side sent data (tcpi_last_data_sent). */
   lastDataSentMs?: number;
   /** Whether SO_KEEPALIVE is on. `keepaliveOf` tells it from the timer where this is absent. */
-  keepalive?: boolean;
+  keepalive?: boolean | undefined;
   /** Whether SO_LINGER is on. */
-  linger?: boolean;
+  linger?: boolean | undefined;
   /** Whether its file is in an epoll set: an event loop knows it, with whatever interest. */
-  inEpoll?: boolean;
+  inEpoll?: boolean | undefined;
   /** Whether a thread or an epoll set waits on it at this moment. */
-  awaited?: boolean;
+  awaited?: boolean | undefined;
+  /** Directions that are shut down: by the peer's FIN (receive), or by this side. */
+  shutdown?: 'receive' | 'send' | 'both' | undefined;
   /** The error that the next call on it would return, as a number (errno.h); absent when there is none. */
-  error?: number;
+  error?: number | undefined;
 };
 
 /** A listening socket with its accept queue: connections that wait for accept(2), and how many may. */

@@ -7,7 +7,6 @@ const ELFCLASS64 = 2;
 const ELFDATA2LSB = 1;
 const PT_NOTE = 4;
 const PT_PHDR = 6;
-const GO_NAME = 0x00006f47; // "Go\0\0"
 const GO_BUILD_ID = 4; // ELF_NOTE_GOBUILDID_TAG in Go's cmd/link/internal/ld/elf.go
 
 type Segment = { type: number; offset: number; size: number; align: number };
@@ -45,19 +44,43 @@ function segments(head: Uint8Array): Segment[] {
   return found;
 }
 
-/** ElfN_Nhdr is the same for both: namesz, descsz, type, then name and desc each padded to 4 bytes. */
-function hasGoNote(head: Uint8Array, { offset, size }: Segment): boolean {
-  const end = Math.min(offset + size, head.byteLength);
-  const r = new StructReader('ElfN_Nhdr', head);
-  for (let start = offset; start + 16 <= end; ) {
+/** A note: its type, its owner's name without the NUL at the end, and what of its text is there. */
+type Note = { type: number; name: string; desc: Uint8Array };
+
+/** ElfN_Nhdr is the same for both classes: namesz, descsz, type, then name and desc each padded to 4 bytes. */
+function* notes(bytes: Uint8Array, offset: number, size: number): Generator<Note> {
+  const end = Math.min(offset + size, bytes.byteLength);
+  const r = new StructReader('ElfN_Nhdr', bytes);
+  for (let start = offset; start + 12 <= end; ) {
     r.at(start, end);
     const namesz = r.u32();
     const descsz = r.u32();
     const type = r.u32();
-    if (type === GO_BUILD_ID && namesz === 4 && r.u32() === GO_NAME) return true;
-    start += 12 + align4(namesz) + align4(descsz);
+    const name = String.fromCharCode(...r.slice(Math.min(namesz, LONGEST_NAME))).replace(/\0.*$/s, '');
+    const desc = start + 12 + align4(namesz);
+    yield { type, name, desc: bytes.subarray(desc, Math.min(end, desc + descsz)) };
+    start = desc + align4(descsz);
   }
-  return false;
+}
+
+/** Owners have short names (GNU, Go, Linux); more would be taken from a broken file. */
+const LONGEST_NAME = 16;
+
+const hasGoNote = (head: Uint8Array, { offset, size }: Segment): boolean =>
+  [...notes(head, offset, size)].some(({ type, name }) => type === GO_BUILD_ID && name === 'Go');
+
+const NT_GNU_BUILD_ID = 3; // linux/elf.h
+
+/** What tells one build of a kernel from every other, in hex, from /sys/kernel/notes; undefined when it has none. */
+export function kernelBuildId(bytes: Uint8Array): string | undefined {
+  try {
+    const id = [...notes(bytes, 0, bytes.length)].find(({ type, name }) => type === NT_GNU_BUILD_ID && name === 'GNU');
+    if (!id || id.desc.length === 0) return undefined;
+    return Array.from(id.desc, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  } catch (error) {
+    if (error instanceof ParseError) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -119,10 +119,13 @@ function readingLines(
   { reading, namespaces, closedButHeldAtMost }: Snapshot,
   { paint, width }: ReportOptions,
 ): string[] {
-  const { netlink, text, lookedAt, leftOut } = reading;
+  const { source, bpfRefused, netlink, text, lookedAt, leftOut } = reading;
   const closed = closedButHeldAtMost === undefined ? 'not known' : `at most ${formatNumber(closedButHeldAtMost)}`;
   return [
-    `tables: ${netlink} of ${plural(namespaces.length, 'namespace')} over NETLINK_SOCK_DIAG, ${text} from /proc/PID/net/tcp`,
+    source === 'bpf' || source === 'bpf-generic'
+      ? `sockets: from one pass of a BPF iterator over the descriptors of all processes${source === 'bpf' ? '' : ' (generic program)'}`
+      : `tables: ${netlink} of ${plural(namespaces.length, 'namespace')} over NETLINK_SOCK_DIAG, ${text} from /proc/PID/net/tcp`,
+    ...(bpfRefused === undefined ? [] : [`not by BPF: ${bpfRefused}`]),
     lookedAt === 0
       ? 'descriptors: none looked at, for nothing is stuck'
       : `descriptors: of ${plural(lookedAt, 'process', 'processes')}; ${formatNumber(leftOut)} left out after every holder was found (--all-holders looks at all)`,

@@ -60,7 +60,7 @@ test('a leak is found with its holder, its listener and everything counted', () 
   assert.equal(snapshot.processCount, 2);
   assert.equal(snapshot.tookMs, 2 * 93);
   assert.deepEqual(snapshot.gaps, []);
-  assert.deepEqual(snapshot.reading, { netlink: 1, text: 0, lookedAt: 2, leftOut: 0, asRoot: true });
+  assert.deepEqual(snapshot.reading, { source: 'netlink', netlink: 1, text: 0, lookedAt: 2, leftOut: 0, asRoot: true });
 });
 
 test('the holder is described from its files in /proc', () => {
@@ -218,7 +218,7 @@ test('a namespace that cannot be entered is a gap, and read from text files with
   assert.equal(inside.length, 2);
   assert.equal(inside[0] && 'lastAckReceivedMs' in inside[0], false);
   assert.deepEqual([...snapshot.processes.keys()], [812, 900]);
-  assert.deepEqual(snapshot.reading, { netlink: 1, text: 1, lookedAt: 3, leftOut: 0, asRoot: true });
+  assert.deepEqual(snapshot.reading, { source: 'netlink', netlink: 1, text: 1, lookedAt: 3, leftOut: 0, asRoot: true });
 });
 
 test('a namespace that cannot be read at all is a gap that says so', () => {
@@ -270,7 +270,14 @@ test('without netlink the text files are read, with one gap', () => {
     const { snapshot } = look(leak({ refuse: { [call]: 'EACCES' } }));
     assert.equal(snapshot.gaps.length, 1, call);
     assert.equal(stuckIn(snapshot), 3);
-    assert.deepEqual(snapshot.reading, { netlink: 0, text: 1, lookedAt: 2, leftOut: 0, asRoot: true });
+    assert.deepEqual(snapshot.reading, {
+      source: 'procfs',
+      netlink: 0,
+      text: 1,
+      lookedAt: 2,
+      leftOut: 0,
+      asRoot: true,
+    });
     assert.equal(diagnose(snapshot).totals.maybeStuck, 3);
   }
 });

@@ -2,6 +2,8 @@ import type {
   DatagramSink,
   FdOwner,
   FdTable,
+  HeldAnswer,
+  HeldRequest,
   Machine,
   NetNsEntry,
   NetnsTables,
@@ -10,6 +12,7 @@ import type {
 import { SystemError } from '../../src/model/errors.ts';
 import { type Listener, TCP_STATE, type TcpSocket } from '../../src/model/socket.ts';
 import type { DiagRequest } from '../../src/parse/inet-diag.ts';
+import { FACTS, heldRecord } from './held.ts';
 import { HOST_NETNS, NOW } from './model.ts';
 import { done, inetDiagMessage, message, NLM_F_DUMP_INTR, procNetTcp } from './netlink.ts';
 
@@ -54,6 +57,10 @@ export type FakeData = {
   refuse?: Record<string, string>;
   /** Runs before each call, so that the machine can change while it is looked at. */
   before?: (call: string, data: FakeData) => void;
+  /** There is a BPF iterator, which shows everything so many times. */
+  bpf?: { again?: number };
+  /** Sockets that are in no table and that somebody may hold; only BPF tells of them. */
+  closed?: TcpSocket[];
   /** Whom the tool runs as. */
   ownUid?: number;
 };
@@ -119,6 +126,26 @@ export class FakeMachine implements Machine {
       dump: (request, sink) => this.#dump(entry.id, request, sink),
       close: () => this.calls.push(`close ${entry.id}`),
     };
+  }
+
+  heldSockets({ states, pid: only }: HeldRequest): HeldAnswer {
+    this.#ask(`heldSockets ${nameOf(states)}${only === undefined ? '' : ` ${only}`}`, 'bpf(PROG_LOAD)');
+    if (!this.data.bpf) throw new SystemError('ENOSYS', 'BPF was not asked for');
+    const all = (this.data.namespaces ?? []).flatMap((it) => [...(it.sockets ?? []), ...(it.listeners ?? [])]);
+    const byInode = new Map([...all, ...(this.data.closed ?? [])].map((it) => [it.inode, it]));
+    const records = this.#processes.flatMap(({ pid, sockets = new Map<number, number[]>() }) =>
+      [...sockets]
+        .flatMap(([inode, fds]) => fds.map((fd) => ({ inode, fd })))
+        .sort((a, b) => a.fd - b.fd)
+        .flatMap(({ inode, fd }) => {
+          const it = byInode.get(inode);
+          if (!it || (only !== undefined && pid !== only)) return [];
+          const wanted = (states & (1 << TCP_STATE['state' in it ? it.state : 'LISTEN'])) !== 0;
+          return wanted ? [heldRecord(it, { pid, fd })] : [];
+        }),
+    );
+    const { again = 1 } = this.data.bpf;
+    return { bytes: new Uint8Array(Buffer.concat(Array.from({ length: again }, () => records).flat())), facts: FACTS };
   }
 
   fdTable(pid: number): FdTable {
@@ -215,11 +242,11 @@ export class FakeMachine implements Machine {
     if (path === '/proc/self/status') return `Name:\tunclosed\nUid:${`\t${this.data.ownUid ?? 0}`.repeat(4)}\n`;
     if (path === '/proc/stat') return 'cpu  1 2 3\nbtime 1795000000\n';
     const [, , who = '', file = ''] = path.split('/');
+    const netnsOf = (): number => (who === 'self' ? HOST_NETNS : (this.#process(Number(who)).netns ?? HOST_NETNS));
+    if (/\/net\/sockstat6?$/.test(path)) return this.#sockstat(netnsOf())[path.endsWith('6') ? 'v6' : 'v4'];
     const net = /^\/proc\/[^/]+\/net\/tcp(6?)$/.exec(path);
     if (net) {
-      const { sockets, listeners } = this.#netns(
-        who === 'self' ? HOST_NETNS : (this.#process(Number(who)).netns ?? HOST_NETNS),
-      );
+      const { sockets, listeners } = this.#netns(netnsOf());
       const family = net[1] === '6' ? 6 : 4;
       return procNetTcp(
         [...listeners, ...sockets].filter((it) => it.family === family),

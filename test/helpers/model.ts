@@ -95,7 +95,7 @@ export function snapshot(fields: Partial<Omit<Snapshot, 'processes'>> & { proces
     processes: new Map(processes.map((it) => [it.pid, it])),
     services: new Map(),
     gaps: [],
-    reading: { netlink: 1, text: 0, lookedAt: 3, asRoot: true, leftOut: 0 },
+    reading: { source: 'netlink', netlink: 1, text: 0, lookedAt: 3, asRoot: true, leftOut: 0 },
     ...rest,
   };
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { FdOwner, Machine, NetNsEntry, ProcessEntry } from '../../src/kernel/machine.ts';
+import type { FdOwner, HeldAnswer, Machine, NetNsEntry, ProcessEntry } from '../../src/kernel/machine.ts';
 import { RecordingMachine } from '../../src/kernel/recorder.ts';
 import { ReplayingMachine } from '../../src/kernel/replayer.ts';
 import { SystemError } from '../../src/model/errors.ts';
+import { HELD_SIZE } from '../../src/parse/held-socket.ts';
 
 /** A value, or the errno with which it is refused. */
 type Reply<T> = { value: T } | { errno: string };
@@ -18,6 +19,7 @@ type Replies = {
   openNetns: Reply<null>;
   sockstat: Reply<{ v4: string; v6: string }>;
   dump: Reply<Uint8Array[]>;
+  heldSockets: Reply<HeldAnswer>;
   fdTable: Reply<{ count: number; sockets: Map<number, number[]> }>;
   socketProtocol: Reply<string>;
   cgroupPids: Reply<number[]>;
@@ -65,6 +67,7 @@ function machineOf(rounds: Replies[]): Machine {
         close: () => {},
       };
     },
+    heldSockets: () => answer('heldSockets'),
     fdTable: () => answer('fdTable'),
     socketProtocol: () => answer('socketProtocol'),
     cgroupPids: () => answer('cgroupPids'),
@@ -116,6 +119,8 @@ function interview(machine: Machine, datagrams: number): unknown[] {
     attempt(() => [...machine.readHead('/proc/812/exe', 4)]),
     attempt(() => machine.link('/proc/812/exe')),
     attempt(() => machine.list('/proc/812/task')),
+    attempt(() => machine.heldSockets({ states: 256 })),
+    attempt(() => machine.heldSockets({ states: 256, pid: 812 })),
   ];
 }
 
@@ -125,6 +130,7 @@ function endOfDump(rest: Uint8Array): Uint8Array {
 }
 
 const id = fc.nat(0xffffffff);
+const inode = fc.integer({ min: 1, max: 0xffffffff });
 const reply = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Reply<T>> =>
   fc.oneof(
     { weight: 4, arbitrary: value.map((it) => ({ value: it })) },
@@ -145,11 +151,28 @@ const replies: fc.Arbitrary<Replies> = fc.record({
   openNetns: reply(fc.constant(null)),
   sockstat: reply(fc.record({ v4: fc.string(), v6: fc.string() }, PLAIN)),
   dump: reply(fc.array(fc.uint8Array({ maxLength: 40 }).map(endOfDump), { minLength: 2, maxLength: 4 })),
+  heldSockets: reply(
+    fc.record(
+      {
+        bytes: fc.nat(3).map((records) => new Uint8Array(records * HELD_SIZE).fill(records)),
+        facts: fc.record(
+          {
+            kind: fc.constantFrom('typed' as const, 'generic' as const),
+            ticksPerSecond: fc.constantFrom(100, 250, 1000),
+            keepaliveBit: fc.nat(31),
+            absent: fc.array(fc.constantFrom('inEpoll', 'awaited')),
+          },
+          { ...PLAIN, requiredKeys: ['kind', 'ticksPerSecond', 'absent'] },
+        ),
+      },
+      PLAIN,
+    ),
+  ),
   fdTable: reply(
     fc.record(
       {
         count: fc.nat(),
-        sockets: fc.array(fc.tuple(id, fc.array(fc.nat(), { minLength: 1, maxLength: 3 }))).map((it) => new Map(it)),
+        sockets: fc.array(fc.tuple(inode, fc.array(fc.nat(), { minLength: 1, maxLength: 3 }))).map((it) => new Map(it)),
       },
       PLAIN,
     ),

@@ -43,7 +43,7 @@ async function inContainer(action: (truth: Truth) => Promise<void>): Promise<voi
 
 test('a container is known by the cgroup of its process, and the sockets say where to look first', { skip }, () =>
   inContainer(async (truth) => {
-    const report = await reportEverything('--container', ID.slice(0, 12));
+    const report = await reportEverything('--container', ID.slice(0, 12), '--source', 'netlink');
     const sockets = socketsAt(report, truth) as unknown as { cgroup: string; holders: { pid: number }[] }[];
     assert.equal(sockets.length, truth.count);
     const holder = report.findings[0]?.holder as unknown as { container: { engine: string; id: string } };

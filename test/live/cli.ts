@@ -49,12 +49,18 @@ export type JsonSocket = {
   cookie: string | null;
   uid: number | null;
   keepalive: boolean | null;
+  linger: boolean | null;
+  in_epoll: boolean | null;
+  awaited: boolean | null;
+  shutdown: string | null;
   age: { at_least: number | null; at_most: number | null };
   holders: { pid: number; fd: number }[];
 };
 
 export type JsonReport = {
+  taken_at: string;
   status: string;
+  reading: { source: string; bpf_refused: string | null };
   totals: { close_wait: number; stuck: number; closed_but_held: number | null; by_state: Record<string, number> };
   findings: JsonFinding[];
   sockets: JsonSocket[];

@@ -55,7 +55,7 @@ test('root without CAP_SYS_PTRACE may list descriptors but not follow them: no f
   skip: noPtrace,
 }, async () => {
   const { truth, stop } = await startWorkload('missing-close');
-  const asked = ['--bounding-set', '-sys_ptrace', process.execPath, BIN, '--stuck-after', '0s'];
+  const asked = ['--bounding-set', '-sys_ptrace', process.execPath, BIN, '--stuck-after', '0s', '--source', 'netlink'];
   try {
     const one = await run('setpriv', [...asked, String(truth.pid)]).catch((error) => error);
     assert.equal(one.code, 2);

@@ -59,7 +59,7 @@ const installed = (title: string, body: () => void): void => {
 const unclosed = (...args: string[]): Run => run(join(project, 'node_modules/.bin/unclosed'), args, project);
 
 test('the package holds what it needs, and nothing of the checkout', () => {
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'LIMITS.md', 'dist/bin.js'])
+  for (const name of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'LIMITS.md', 'dist/bin.cjs'])
     assert.ok(packed.includes(name), `${name} is missing`);
   for (const name of ['dist/index.js', 'dist/index.d.ts', 'man/unclosed.8', 'schema/report.json'])
     assert.ok(packed.includes(name), `${name} is missing`);
@@ -94,10 +94,11 @@ installed('the report works, with netlink, as text and as JSON', () => {
   const text = unclosed();
   assert.ok(text.status === 0 || text.status === 1, text.stderr);
   assert.match(text.stdout, /^unclosed {2}/);
-  const { status, stdout, stderr } = unclosed('--json');
+  const { status, stdout, stderr } = unclosed('--json', '--source', 'netlink');
   assert.ok(status === 0 || status === 1, stderr);
   const { schema, reading } = JSON.parse(stdout);
   assert.equal(schema, 'unclosed.report/1');
+  assert.equal(reading.source, 'netlink');
   assert.ok(reading.namespaces_by_netlink > 0, 'koffi did not load, or the kernel has no sock_diag');
 });
 
@@ -138,7 +139,7 @@ function oldNode(): string | undefined {
 test('an older Node.js is told so', (context) => {
   const node = oldNode();
   if (node === undefined) return context.skip('needs a Node.js that is older than the package allows');
-  const { status, stdout, stderr } = run(node, [join(ROOT, 'dist/bin.js')], folder);
+  const { status, stdout, stderr } = run(node, [join(ROOT, 'dist/bin.cjs')], folder);
   assert.deepEqual({ status, stdout }, { status: 2, stdout: '' });
   assert.match(stderr, /^unclosed: needs Node\.js 22\.18 or newer, this is [0-9.]+ \[USAGE\]\n {2}install a newer/);
 });

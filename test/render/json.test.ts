@@ -116,6 +116,11 @@ test('single sockets are listed only when they are asked for', () => {
       cgroup: '7',
       timer: 'keepalive',
       keepalive: true,
+      linger: null,
+      in_epoll: null,
+      awaited: null,
+      shutdown: null,
+      error: null,
       age: { at_least: 1.5, at_most: 600 },
       cause: 'unknown',
       holders: [

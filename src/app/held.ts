@@ -1,0 +1,200 @@
+import { standingOf } from '../diagnose/ages.ts';
+import { ListenerIndex } from '../diagnose/listeners.ts';
+import type { Walk } from '../kernel/holders.ts';
+import type { FdTable, HeldAnswer, Machine, NetNsEntry } from '../kernel/machine.ts';
+import { CompactSocketFds } from '../kernel/socket-fds.ts';
+import type { SystemError } from '../model/errors.ts';
+import { DEFAULT_LIMITS } from '../model/finding.ts';
+import { InodeMap } from '../model/inode-map.ts';
+import type { ClosedButHeld } from '../model/snapshot.ts';
+import { TCP_STATE, type TcpSocket } from '../model/socket.ts';
+import { HeldRecords } from '../parse/held-socket.ts';
+import { stateMask } from '../parse/inet-diag.ts';
+import type { HeldCount, NamespaceReader } from './namespaces.ts';
+import { type CaptureOptions, type Found, MOST_OTHERS, YOUNG_WORTH_A_WALK } from './search.ts';
+
+const STUCK = stateMask('LISTEN', 'CLOSE_WAIT');
+const CLOSED = stateMask('CLOSE');
+/** All states in which a descriptor can hold a socket. */
+const CONNECTED = Object.values(TCP_STATE).reduce((mask, number) => mask | (1 << number), 0) & ~CLOSED;
+
+/**
+ * Finds sockets and their holders in one pass of the kernel over all descriptors, in all network namespaces. Sockets
+ * that no descriptor holds (in an accept queue, or on their way between two processes) are then asked for over
+ * netlink, only in namespaces that count more sockets than were seen.
+ */
+export class HeldReader {
+  readonly #machine: Machine;
+  readonly #reader: NamespaceReader;
+  readonly #options: CaptureOptions;
+  readonly #tables = new Map<number, { sockets: CompactSocketFds; table: FdTable }>();
+  /** Every socket that a descriptor holds. */
+  readonly #inodes = new InodeMap();
+  readonly #counts = new Map<number, HeldCount>();
+  #unheld: readonly TcpSocket[] = [];
+  readonly #others: TcpSocket[] = [];
+  readonly #closed: ClosedButHeld[] = [];
+  /** Processes that hold a stuck socket, and those that hold a young one. */
+  readonly #holders = new Set<number>();
+  readonly #youngHolders = new Set<number>();
+  #withOthers = false;
+
+  constructor(machine: Machine, reader: NamespaceReader, options: CaptureOptions) {
+    this.#machine = machine;
+    this.#reader = reader;
+    this.#options = options;
+  }
+
+  /** Fills the reader. Throws SystemError when the machine has no such pass. */
+  read(namespaces: NetNsEntry[]): void {
+    const { closedButHeld, pids } = this.#options;
+    for (const entry of namespaces) this.#reader.count(entry);
+    const counted = this.#reader.counted;
+    this.#withOthers = pids !== undefined || (counted !== undefined && counted <= MOST_OTHERS);
+    const states = (this.#withOthers ? CONNECTED : STUCK) | (closedButHeld === 'never' ? 0 : CLOSED);
+    const records = recordsOf(this.#firstPass(states));
+    this.#reader.bpf = records.facts.kind === 'typed' ? 'bpf' : 'bpf-generic';
+    this.#sort(records);
+    this.#unheld = this.#reader.readUnheld(
+      [...this.#counts.values()],
+      this.#inodes,
+      this.#withOthers ? this.#others : undefined,
+    );
+  }
+
+  #firstPass(states: number): HeldAnswer {
+    try {
+      return this.#pass(states);
+    } catch (error) {
+      this.#reader.namespaces.length = 0;
+      throw error;
+    }
+  }
+
+  #pass(states: number): HeldAnswer {
+    const [pid, ...more] = this.#options.pids ?? [];
+    return this.#machine.heldSockets({ states, ...(pid !== undefined && more.length === 0 && { pid }) });
+  }
+
+  #sort(records: HeldRecords): void {
+    const wanted = this.#options.pids && new Set(this.#options.pids);
+    const { sockets, listeners } = this.#reader;
+    const stuckAfterMs = this.#options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
+    const seen = new SeenDescriptors();
+    let count = this.#countOf(0);
+    for (let record = 0; record < records.count; record++) {
+      const pid = records.pid(record);
+      const fd = records.fd(record);
+      if ((wanted && !wanted.has(pid)) || !seen.add(pid, fd)) continue;
+      const inode = records.inode(record);
+      const state = records.state(record);
+      const first = this.#inodes.add(inode, record) < 0;
+      const table = this.#tableOf(pid);
+      if (first) table.addFirst(inode, fd);
+      else table.add(inode, fd);
+      if (state === TCP_STATE.CLOSE) {
+        if (records.wasConnected(record)) this.#closed.push({ pid, fd, inode, wasConnected: true });
+        continue;
+      }
+      if (first) {
+        const netns = records.netns(record);
+        if (netns !== count.netns) count = this.#countOf(netns);
+        count.sockets++;
+      }
+      if (state === TCP_STATE.CLOSE_WAIT) {
+        const socket = records.socket(record);
+        if (first) sockets.push(socket);
+        const holders = standingOf(socket, stuckAfterMs) === 'young' ? this.#youngHolders : this.#holders;
+        holders.add(pid);
+      } else if (first) {
+        if (state === TCP_STATE.LISTEN) listeners.push(records.listener(record));
+        else this.#others.push(records.socket(record));
+      }
+    }
+  }
+
+  #countOf(netns: number): HeldCount {
+    const known = this.#counts.get(netns);
+    if (known) return known;
+    const count = { netns, sockets: 0 };
+    this.#counts.set(netns, count);
+    return count;
+  }
+
+  #tableOf(pid: number): CompactSocketFds {
+    const known = this.#tables.get(pid);
+    if (known) return known.sockets;
+    const sockets = new CompactSocketFds();
+    this.#tables.set(pid, { sockets, table: { sockets } });
+    return sockets;
+  }
+
+  /** Reads the CLOSE_WAIT sockets again and drops those that have left the state: they were on their way out. */
+  dropGone(): void {
+    const records = recordsOf(this.#pass(stateMask('CLOSE_WAIT')));
+    const there = new InodeMap();
+    for (let record = 0; record < records.count; record++) there.add(records.inode(record), record);
+    this.#reader.dropGone(({ inode }) =>
+      inode !== undefined && this.#inodes.has(inode) ? there.has(inode) : undefined,
+    );
+  }
+
+  found(processCount: number): Found {
+    const { sockets } = this.#reader;
+    const young = this.#options.young || sockets.length >= YOUNG_WORTH_A_WALK;
+    const holders = new Set([...this.#holders, ...(young ? this.#youngHolders : [])]);
+    for (const pid of this.#holdersOfBacklogs()) holders.add(pid);
+    const walk: Walk = {
+      tables: new Map([...this.#tables].map(([pid, { table }]) => [pid, table])),
+      denied: [],
+      lookedAt: processCount,
+      holders,
+      missing: 0,
+      skipped: 0,
+    };
+    const closed = this.#options.closedButHeld === 'never' ? {} : { found: this.#closed, atMost: this.#closed.length };
+    const unowned = this.#unheld.filter(({ inode, state }) => inode !== undefined && state === 'CLOSE_WAIT').length;
+    return { walk, ...(this.#withOthers && { others: this.#others }), unowned, closed };
+  }
+
+  /** Who should accept the connections that nobody has accepted. */
+  #holdersOfBacklogs(): number[] {
+    const { listeners } = this.#reader;
+    const waiting = this.#unheld.filter(({ inode, state }) => inode === undefined && state === 'CLOSE_WAIT');
+    if (waiting.length === 0) return [];
+    const index = new ListenerIndex(listeners);
+    const concerned = new Set(waiting.flatMap((socket) => index.of(socket)?.inode ?? []));
+    return [...this.#tables].flatMap(([pid, { sockets: held }]) =>
+      [...concerned].some((it) => held.has(it)) ? pid : [],
+    );
+  }
+}
+
+const recordsOf = ({ bytes, facts }: HeldAnswer): HeldRecords => new HeldRecords(bytes, facts);
+
+/**
+ * Descriptors come in order, process by process. Only where one comes again, it is a second sight of the same one: Linux
+ * 6.1 shows some twice, and the table of a process whose first thread has ended is shown once for each other thread.
+ */
+class SeenDescriptors {
+  #pid = -1;
+  #fd = -1;
+  readonly #highest = new Map<number, number>();
+
+  /** False when it was seen before. */
+  add(pid: number, fd: number): boolean {
+    if (pid !== this.#pid) {
+      this.#highest.set(this.#pid, this.#fd);
+      this.#pid = pid;
+      this.#fd = this.#highest.get(pid) ?? -1;
+    }
+    if (fd <= this.#fd) return false;
+    this.#fd = fd;
+    return true;
+  }
+}
+
+/** Why a machine has no such pass, in words; undefined when it was not asked for. */
+export function refusalOf(error: SystemError): string | undefined {
+  return error.code === 'ENODATA' || error.call === 'BPF was not asked for' ? undefined : error.message;
+}

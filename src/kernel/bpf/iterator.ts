@@ -1,0 +1,153 @@
+import { readSync } from 'node:fs';
+import { SystemError } from '../../model/errors.ts';
+import type { HeldField } from '../../parse/held-socket.ts';
+import * as libc from '../libc.ts';
+import { type HeldProgramRequest, heldSocketProgram, MissingType } from './program.ts';
+import type { KernelTypes } from './types.ts';
+
+// enum bpf_cmd, bpf_prog_type and bpf_attach_type in include/uapi/linux/bpf.h
+const BPF_PROG_LOAD = 5;
+const BPF_LINK_CREATE = 28;
+const BPF_ITER_CREATE = 33;
+const BPF_PROG_TYPE_TRACING = 26;
+const BPF_TRACE_ITER = 28;
+
+/** The kernel fills at most 32 KB in one read, and never splits a record. */
+const READ_SIZE = 65_536;
+/** A pass that says EAGAIN so often has looked at more descriptors (a million each) than a machine can have. */
+const MOST_EMPTY_READS = 10_000;
+
+/**
+ * A program of iter/task_file in the kernel. It can be read again and again: each pass walks over all descriptors anew
+ * and costs no further load. Everything is gone when its descriptors are closed, or with this process.
+ */
+export class HeldSocketIterator {
+  readonly absent: readonly HeldField[];
+  readonly #program: number;
+  readonly #link: number;
+
+  /** `pid` limits it to one process, where the kernel can (Linux 6.1). Throws SystemError or MissingType. */
+  constructor(request: HeldProgramRequest, types: KernelTypes, pid?: number) {
+    const target = types.func('bpf_iter_task_file');
+    if (target === undefined) throw new MissingType('this kernel has no iterator over descriptors (Linux 5.8)');
+    const { instructions, absent } = heldSocketProgram(request, types.member);
+    this.absent = absent;
+    this.#program = loadProgram(instructions, target);
+    try {
+      this.#link = createLink(this.#program, pid);
+    } catch (error) {
+      libc.close(this.#program);
+      throw error;
+    }
+  }
+
+  /** All records of one pass, one behind the other (src/parse/held-socket.ts). */
+  read(): Uint8Array {
+    const attributes = libc.allocate(8);
+    attributes.bytes.fill(0).writeUInt32LE(this.#link, 0); // link_fd, flags
+    const iterator = libc.bpf(BPF_ITER_CREATE, attributes, 'ITER_CREATE');
+    try {
+      return readAll(iterator);
+    } finally {
+      libc.close(iterator);
+    }
+  }
+
+  close(): void {
+    libc.close(this.#link);
+    libc.close(this.#program);
+  }
+}
+
+function readAll(fd: number): Uint8Array {
+  let bytes = Buffer.allocUnsafeSlow(READ_SIZE * 4);
+  let length = 0;
+  for (let empty = 0; empty < MOST_EMPTY_READS; ) {
+    if (bytes.length - length < READ_SIZE) {
+      const larger = Buffer.allocUnsafeSlow(bytes.length * 4);
+      bytes.copy(larger, 0, 0, length);
+      bytes = larger;
+    }
+    try {
+      const read = readSync(fd, bytes, length, READ_SIZE, null);
+      if (read === 0) return bytes.subarray(0, length);
+      length += read;
+    } catch (error) {
+      // The kernel pauses after a million descriptors without a record.
+      const { code = 'EIO' } = error as NodeJS.ErrnoException;
+      if (code !== 'EAGAIN' && code !== 'EINTR') throw new SystemError(code, 'read BPF iterator');
+      empty++;
+    }
+  }
+  throw new SystemError('EAGAIN', 'read BPF iterator');
+}
+
+/** Licences that the helper bpf_probe_read_kernel asks for; the string only says so to the kernel. */
+const LICENSE = Buffer.from('GPL\0');
+
+function loadProgram(instructions: Uint8Array, target: number): number {
+  const code = libc.allocate(instructions.length);
+  code.bytes.set(instructions);
+  const license = libc.allocate(LICENSE.length);
+  license.bytes.set(LICENSE);
+  // union bpf_attr for BPF_PROG_LOAD, as long as it was in Linux 5.8.
+  const attributes = libc.allocate(120);
+  const { bytes } = attributes;
+  bytes.fill(0);
+  bytes.writeUInt32LE(BPF_PROG_TYPE_TRACING, 0); // prog_type
+  bytes.writeUInt32LE(instructions.length / 8, 4); // insn_cnt
+  bytes.writeBigUInt64LE(BigInt(code.address), 8); // insns
+  bytes.writeBigUInt64LE(BigInt(license.address), 16); // license
+  bytes.write('unclosed', 48, 15, 'latin1'); // prog_name
+  bytes.writeUInt32LE(BPF_TRACE_ITER, 68); // expected_attach_type
+  bytes.writeUInt32LE(target, 108); // attach_btf_id
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return libc.bpf(BPF_PROG_LOAD, attributes, 'PROG_LOAD');
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.code === 'EPERM') throw error;
+      if (error.code === 'EAGAIN' && attempt < MOST_LOADS) continue;
+      throw new SystemError(error.code, `${error.call}: ${reasonOf(attributes)}`);
+    }
+  }
+}
+
+/** The verifier gives up with EAGAIN when a signal arrives, as a profiler sends them. */
+const MOST_LOADS = 10;
+
+const LOG_SIZE = 1 << 20;
+
+/** What the verifier has against a program: the last lines of its log. */
+function reasonOf(attributes: libc.Memory): string {
+  const log = libc.allocate(LOG_SIZE);
+  log.bytes.fill(0);
+  attributes.bytes.writeUInt32LE(1, 24); // log_level
+  attributes.bytes.writeUInt32LE(LOG_SIZE, 28); // log_size
+  attributes.bytes.writeBigUInt64LE(BigInt(log.address), 32); // log_buf
+  try {
+    libc.close(libc.bpf(BPF_PROG_LOAD, attributes, 'PROG_LOAD'));
+    return 'refused once, then not';
+  } catch {
+    const text = log.bytes.toString('latin1', 0, log.bytes.indexOf(0));
+    const lines = text
+      .split('\n')
+      .filter((line) => line !== '' && !/^(processed|verification time|stack depth)/.test(line));
+    return lines.at(-1) ?? 'the verifier says nothing';
+  }
+}
+
+function createLink(program: number, pid: number | undefined): number {
+  const info = libc.allocate(16); // union bpf_iter_link_info for tasks: tid, pid, pid_fd
+  info.bytes.fill(0);
+  const attributes = libc.allocate(32);
+  const { bytes } = attributes;
+  bytes.fill(0);
+  bytes.writeUInt32LE(program, 0); // prog_fd
+  bytes.writeUInt32LE(BPF_TRACE_ITER, 8); // attach_type
+  if (pid !== undefined) {
+    info.bytes.writeUInt32LE(pid, 4);
+    bytes.writeBigUInt64LE(BigInt(info.address), 16); // iter_info
+    bytes.writeUInt32LE(info.bytes.length, 24); // iter_info_len
+  }
+  return libc.bpf(BPF_LINK_CREATE, attributes, 'LINK_CREATE');
+}

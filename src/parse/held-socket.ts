@@ -1,0 +1,348 @@
+import { ParseError } from '../model/errors.ts';
+import { type Endpoint, type Listener, type TcpSocket, type TcpTimer, tcpStateName } from '../model/socket.ts';
+import { AddressCache } from './address.ts';
+import { AF_INET } from './inet-diag.ts';
+
+/**
+ * The record that the BPF iterator writes for each descriptor of a TCP socket: names and sizes in their order. The
+ * program that fills it (src/kernel/bpf/program.ts) and the decoder below both take their offsets from here.
+ * Numbers are little-endian; addresses and the remote port are in network order, as the kernel keeps them.
+ */
+const FIELDS = [
+  ['pid', 4],
+  ['fd', 4],
+  ['inode', 4],
+  ['netns', 4],
+  ['family', 2],
+  ['state', 1],
+  /** 1 when the file is in an epoll set (file.f_ep). */
+  ['inEpoll', 1],
+  ['localPort', 2],
+  ['remotePort', 2],
+  ['uid', 4],
+  ['flags', 4],
+  ['error', 4],
+  /** The low 32 bits of jiffies: when the record was written, and of three moments in the life of the socket. */
+  ['now', 4],
+  ['lastAckReceived', 4],
+  ['lastDataReceived', 4],
+  ['lastDataSent', 4],
+  ['receiveNext', 4],
+  ['copiedSequence', 4],
+  ['writeSequence', 4],
+  ['sendUnacknowledged', 4],
+  ['acceptQueue', 4],
+  ['acceptLimit', 4],
+  ['keepaliveExpires', 4],
+  ['retransmitExpires', 4],
+  ['pendingTimer', 1],
+  /** 1 when sk_timer is pending. */
+  ['keepalivePending', 1],
+  /** 1 when a thread or an epoll set waits on the socket. */
+  ['awaited', 1],
+  ['shutdown', 1],
+  ['localAddress', 16],
+  ['remoteAddress', 16],
+] as const;
+
+export type HeldField = (typeof FIELDS)[number][0];
+
+/** Offset and size of each field, in bytes. */
+export const HELD_FIELD = Object.fromEntries(
+  FIELDS.map(([name, size], index) => [
+    name,
+    { offset: FIELDS.slice(0, index).reduce((sum, [, before]) => sum + before, 0), size },
+  ]),
+) as Readonly<Record<HeldField, { offset: number; size: number }>>;
+
+export const HELD_SIZE = FIELDS.reduce((sum, [, size]) => sum + size, 0);
+const WORDS = HELD_SIZE / 4;
+
+/** What the records of one pass cannot say of themselves. */
+export type HeldFacts = {
+  /** How the kernel was asked. */
+  kind: 'typed' | 'generic';
+  ticksPerSecond: number;
+  /** Numbers of the bits SOCK_KEEPOPEN and SOCK_LINGER in `flags` (enum sock_flags); absent when not known. */
+  keepaliveBit?: number;
+  lingerBit?: number;
+  /** Fields that this kernel does not have. */
+  absent: readonly string[];
+};
+
+// Places in a record for the loops over 100,000 of them: in words, and for what is smaller in bytes.
+const PID = HELD_FIELD.pid.offset / 4;
+const FD = HELD_FIELD.fd.offset / 4;
+const INODE = HELD_FIELD.inode.offset / 4;
+const NETNS = HELD_FIELD.netns.offset / 4;
+const NOW = HELD_FIELD.now.offset / 4;
+const LAST_ACK_RECEIVED = HELD_FIELD.lastAckReceived.offset / 4;
+const LAST_DATA_RECEIVED = HELD_FIELD.lastDataReceived.offset / 4;
+const LAST_DATA_SENT = HELD_FIELD.lastDataSent.offset / 4;
+const RECEIVE_NEXT = HELD_FIELD.receiveNext.offset / 4;
+const COPIED_SEQUENCE = HELD_FIELD.copiedSequence.offset / 4;
+const LOCAL_ADDRESS = HELD_FIELD.localAddress.offset;
+const REMOTE_ADDRESS = HELD_FIELD.remoteAddress.offset;
+const LOCAL_PORT = HELD_FIELD.localPort.offset;
+const REMOTE_PORT = HELD_FIELD.remotePort.offset;
+const FAMILY = HELD_FIELD.family.offset;
+const STATE = HELD_FIELD.state.offset;
+
+/** The records of one pass. */
+export class HeldRecords {
+  readonly count: number;
+  readonly facts: HeldFacts;
+  readonly words: Uint32Array;
+  readonly bytes: Uint8Array;
+  readonly addresses = new AddressCache();
+  readonly #absent: ReadonlySet<string>;
+  readonly #tickMs: number;
+
+  constructor(bytes: Uint8Array, facts: HeldFacts) {
+    if (bytes.length % HELD_SIZE !== 0)
+      throw new ParseError('held sockets', `${bytes.length} bytes are no whole records`);
+    this.facts = facts;
+    this.count = bytes.length / HELD_SIZE;
+    this.bytes = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+    this.words = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, bytes.length / 4);
+    this.#absent = new Set(facts.absent);
+    this.#tickMs = 1000 / facts.ticksPerSecond;
+  }
+
+  has(field: HeldField): boolean {
+    return !this.#absent.has(field);
+  }
+
+  word(record: number, field: HeldField): number {
+    return this.words[record * WORDS + HELD_FIELD[field].offset / 4] ?? 0;
+  }
+
+  pid(record: number): number {
+    return this.words[record * WORDS + PID] ?? 0;
+  }
+
+  fd(record: number): number {
+    return this.words[record * WORDS + FD] ?? 0;
+  }
+
+  inode(record: number): number {
+    return this.words[record * WORDS + INODE] ?? 0;
+  }
+
+  netns(record: number): number {
+    return this.words[record * WORDS + NETNS] ?? 0;
+  }
+
+  state(record: number): number {
+    return this.bytes[record * HELD_SIZE + STATE] ?? 0;
+  }
+
+  /** Whether a socket in state CLOSE once was connected: a new one has no peer, and one that was refused got no data. */
+  wasConnected(record: number): boolean {
+    return this.#remotePort(record) !== 0 && this.word(record, 'receiveNext') !== 0;
+  }
+
+  socket(record: number): TcpSocket {
+    return new HeldSocket(this, record);
+  }
+
+  listener(record: number): Listener {
+    return {
+      netns: this.netns(record),
+      family: this.family(record),
+      local: this.local(record),
+      queue: this.word(record, 'acceptQueue'),
+      limit: this.word(record, 'acceptLimit'),
+      uid: this.word(record, 'uid'),
+      inode: this.inode(record),
+    };
+  }
+
+  family(record: number): 4 | 6 {
+    return this.bytes[record * HELD_SIZE + FAMILY] === AF_INET ? 4 : 6;
+  }
+
+  /** Inbound connections share their local end, and one after the other they are of the same listener. */
+  local(record: number): Endpoint {
+    if (record === this.#localOf) return this.#local;
+    const at = record * HELD_SIZE + LOCAL_PORT;
+    const port = (this.bytes[at] ?? 0) | ((this.bytes[at + 1] ?? 0) << 8);
+    const address = this.#address(record, LOCAL_ADDRESS);
+    if (this.#local.port !== port || this.#local.address !== address) this.#local = { address, port };
+    this.#localOf = record;
+    return this.#local;
+  }
+
+  peer(record: number): Endpoint {
+    if (record !== this.#peerOf) {
+      this.#peer = { address: this.#address(record, REMOTE_ADDRESS), port: this.#remotePort(record) };
+      this.#peerOf = record;
+    }
+    return this.#peer;
+  }
+
+  // The ends that were asked for last: whoever looks at a socket asks for them several times.
+  #localOf = -1;
+  #local: Endpoint = { address: '', port: 0 };
+  #peerOf = -1;
+  #peer: Endpoint = { address: '', port: 0 };
+
+  #remotePort(record: number): number {
+    const at = record * HELD_SIZE + REMOTE_PORT;
+    return ((this.bytes[at] ?? 0) << 8) | (this.bytes[at + 1] ?? 0);
+  }
+
+  #address(record: number, offset: number): string {
+    const at = record * HELD_SIZE + offset;
+    return this.family(record) === 4 ? this.addresses.v4(this.bytes, at) : this.addresses.v6(this.bytes, at);
+  }
+
+  /** Milliseconds between a moment and the writing of the record. What happened meanwhile has happened just now. */
+  #since(record: number, moment: number): number {
+    const at = record * WORDS;
+    const ticks = ((this.words[at + NOW] ?? 0) - (this.words[at + moment] ?? 0)) >>> 0;
+    return ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * this.#tickMs);
+  }
+
+  lastAckReceivedMs(record: number): number {
+    return this.#since(record, LAST_ACK_RECEIVED);
+  }
+
+  lastDataReceivedMs(record: number): number {
+    return this.#since(record, LAST_DATA_RECEIVED);
+  }
+
+  lastDataSentMs(record: number): number {
+    return this.#since(record, LAST_DATA_SENT);
+  }
+
+  unread(record: number): number {
+    const at = record * WORDS;
+    return Math.max(0, ((this.words[at + RECEIVE_NEXT] ?? 0) - (this.words[at + COPIED_SEQUENCE] ?? 0)) | 0);
+  }
+
+  /** Milliseconds until a moment. */
+  until(record: number, field: HeldField): number {
+    const ticks = (this.word(record, field) - this.word(record, 'now')) >>> 0;
+    return ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * this.#tickMs);
+  }
+
+  byte(record: number, field: HeldField): number {
+    return this.bytes[record * HELD_SIZE + HELD_FIELD[field].offset] ?? 0;
+  }
+}
+
+/** Ticks are counted in 32 bits. A difference this close to all of them is a moment that lies ahead by a little. */
+const ALMOST_AROUND = 2 ** 32 - 2 ** 20;
+
+// Values of icsk_pending (include/net/inet_connection_sock.h) as net/ipv4/inet_diag.c tells them on.
+const PENDING: Readonly<Record<number, TcpTimer>> = {
+  1: 'retransmit', // ICSK_TIME_RETRANS
+  3: 'zero-window-probe', // ICSK_TIME_PROBE0
+  5: 'retransmit', // ICSK_TIME_LOSS_PROBE
+  6: 'retransmit', // ICSK_TIME_REO_TIMEOUT
+};
+
+// RCV_SHUTDOWN and SEND_SHUTDOWN (include/net/sock.h)
+const SHUTDOWN: Readonly<Record<number, TcpSocket['shutdown']>> = { 1: 'receive', 2: 'send', 3: 'both' };
+
+/** A socket that reads its fields from its record when they are asked for: of 100,000 most are asked for few. */
+class HeldSocket implements TcpSocket {
+  readonly #records: HeldRecords;
+  readonly #record: number;
+
+  constructor(records: HeldRecords, record: number) {
+    this.#records = records;
+    this.#record = record;
+  }
+
+  get netns(): number {
+    return this.#records.netns(this.#record);
+  }
+
+  get family(): 4 | 6 {
+    return this.#records.family(this.#record);
+  }
+
+  get state(): TcpSocket['state'] {
+    return tcpStateName(this.#records.state(this.#record)) ?? 'CLOSE';
+  }
+
+  get local(): Endpoint {
+    return this.#records.local(this.#record);
+  }
+
+  get peer(): Endpoint {
+    return this.#records.peer(this.#record);
+  }
+
+  get recvQueue(): number {
+    return this.#records.unread(this.#record);
+  }
+
+  get sendQueue(): number {
+    const records = this.#records;
+    return (records.word(this.#record, 'writeSequence') - records.word(this.#record, 'sendUnacknowledged')) >>> 0;
+  }
+
+  get timer(): TcpTimer {
+    const records = this.#records;
+    const pending = PENDING[records.byte(this.#record, 'pendingTimer')];
+    if (pending) return pending;
+    return records.byte(this.#record, 'keepalivePending') === 1 ? 'keepalive' : 'none';
+  }
+
+  get timerMs(): number | undefined {
+    const { timer } = this;
+    if (timer === 'none') return undefined;
+    return this.#records.until(this.#record, timer === 'keepalive' ? 'keepaliveExpires' : 'retransmitExpires');
+  }
+
+  get uid(): number {
+    return this.#records.word(this.#record, 'uid');
+  }
+
+  get inode(): number {
+    return this.#records.inode(this.#record);
+  }
+
+  get lastAckReceivedMs(): number {
+    return this.#records.lastAckReceivedMs(this.#record);
+  }
+
+  get lastDataReceivedMs(): number {
+    return this.#records.lastDataReceivedMs(this.#record);
+  }
+
+  get lastDataSentMs(): number {
+    return this.#records.lastDataSentMs(this.#record);
+  }
+
+  get keepalive(): boolean | undefined {
+    return this.#flag(this.#records.facts.keepaliveBit);
+  }
+
+  get linger(): boolean | undefined {
+    return this.#flag(this.#records.facts.lingerBit);
+  }
+
+  get inEpoll(): boolean | undefined {
+    return this.#records.has('inEpoll') ? this.#records.byte(this.#record, 'inEpoll') === 1 : undefined;
+  }
+
+  get awaited(): boolean | undefined {
+    return this.#records.has('awaited') ? this.#records.byte(this.#record, 'awaited') === 1 : undefined;
+  }
+
+  get shutdown(): TcpSocket['shutdown'] {
+    return SHUTDOWN[this.#records.byte(this.#record, 'shutdown')];
+  }
+
+  get error(): number | undefined {
+    return this.#records.word(this.#record, 'error') || undefined;
+  }
+
+  #flag(bit: number | undefined): boolean | undefined {
+    return bit === undefined ? undefined : ((this.#records.word(this.#record, 'flags') >>> bit) & 1) === 1;
+  }
+}

@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { HeldSource } from '../../src/kernel/bpf/held-source.ts';
+import { HeldRecords } from '../../src/parse/held-socket.ts';
+import { stateMask } from '../../src/parse/inet-diag.ts';
+import { type JsonReport, type JsonSocket, reportEverything, socketsAt, unclosed } from './cli.ts';
+import { missing, startProgram, startWorkload } from './workload.ts';
+
+const run = promisify(execFile);
+const BIN = fileURLToPath(new URL('../../src/bin.ts', import.meta.url));
+const WORKLOAD = fileURLToPath(new URL('../../workloads/stuck.py', import.meta.url));
+const skip = missing('root', 'python3');
+
+/** What every source knows of a socket. */
+const common = ({ local, peer, recv_q, send_q, inode, uid, holders }: JsonSocket): string =>
+  JSON.stringify([local, peer, recv_q, send_q, inode, uid, holders.map(({ pid, fd }) => `${pid}:${fd}`).sort()]);
+
+test('all sources agree: sockets, queues, holders and causes', { skip }, async () => {
+  const workloads = [
+    await startWorkload('missing-close'),
+    await startWorkload('unread', { family: '6' }),
+    await startWorkload('forgotten', { family: 'mapped' }),
+    await startWorkload('inherited'),
+    await startWorkload('never-accepted'),
+    await startWorkload('keepalive'),
+  ];
+  const rows = (report: JsonReport): string[] =>
+    workloads.flatMap(({ truth }) => socketsAt(report, truth).map(common)).sort();
+  const causes = ({ findings }: JsonReport): string[] =>
+    workloads.flatMap(({ truth }) =>
+      findings
+        .filter(({ holder, listener }) => truth.pids.includes(holder?.pid ?? -1) || listener?.port === truth.port)
+        .map(({ cause, sockets, direction }) => `${truth.case} ${cause} ${sockets} ${direction}`),
+    );
+  try {
+    const reports = new Map<string, JsonReport>();
+    for (const source of ['bpf', 'bpf-generic', 'netlink', 'procfs']) {
+      const report = await reportEverything('--all-holders', '--source', source);
+      assert.equal(report.reading.source, source);
+      reports.set(source, report);
+    }
+    const [bpf, generic, netlink, procfs] = [...reports.values()];
+    assert.ok(bpf && generic && netlink && procfs);
+    assert.equal(rows(netlink).length, 6 * 23);
+    for (const report of [bpf, generic, procfs]) assert.deepEqual(rows(report), rows(netlink));
+    for (const report of [bpf, generic]) {
+      assert.deepEqual(causes(report), causes(netlink));
+      assert.deepEqual(agesOf(report, netlink), []);
+    }
+    // The file of the connection says more than its place in a table does.
+    const keepalive = workloads.find(({ truth }) => truth.case === 'keepalive');
+    assert.ok(keepalive && socketsAt(bpf, keepalive.truth).every((socket) => socket.keepalive === true));
+  } finally {
+    for (const { stop } of workloads) await stop();
+  }
+
+  /** Sockets whose age differs by more than the time between the two reports. */
+  function agesOf(one: JsonReport, other: JsonReport): string[] {
+    const apart = Math.abs(Date.parse(one.taken_at) - Date.parse(other.taken_at)) / 1000 + 0.1;
+    const known = new Map(other.sockets.map((socket) => [socket.inode, socket.age]));
+    return workloads
+      .flatMap(({ truth }) => socketsAt(one, truth))
+      .flatMap(({ inode, age }) => {
+        const there = known.get(inode);
+        const differ = (a: number | null = null, b: number | null = null): boolean =>
+          Math.abs((a ?? -1e9) - (b ?? -1e9)) > apart;
+        return inode !== null && (differ(age.at_least, there?.at_least) || differ(age.at_most, there?.at_most))
+          ? `${inode}: ${JSON.stringify([age, there])}`
+          : [];
+      });
+  }
+});
+
+test('a socket says whether an event loop knows it, whether somebody waits on it, and what was set', {
+  skip,
+}, async () => {
+  const { truth, stop } = await startProgram(['watched.py']);
+  try {
+    for (const source of ['bpf', 'bpf-generic']) {
+      const report = await reportEverything('--source', source);
+      const byFd = new Map(
+        report.sockets.flatMap((socket) => socket.holders.map(({ pid, fd }) => [`${pid} ${fd}`, socket] as const)),
+      );
+      const seen = Object.fromEntries(
+        Object.entries((truth as unknown as { kinds: Record<string, number> }).kinds).map(([kind, fd]) => {
+          const socket = byFd.get(`${truth.pid} ${fd}`);
+          assert.ok(socket, kind);
+          const { in_epoll, awaited, keepalive, linger, shutdown } = socket;
+          return [kind, { in_epoll, awaited, keepalive, linger, shutdown }];
+        }),
+      );
+      const plain = { in_epoll: false, awaited: false, keepalive: false, linger: false, shutdown: 'receive' };
+      assert.deepEqual(seen, {
+        plain,
+        polled: { ...plain, in_epoll: true, awaited: true },
+        options: { ...plain, keepalive: true, linger: true },
+      });
+    }
+  } finally {
+    await stop();
+  }
+});
+
+test('closed sockets are found in the same pass, and new ones are not taken for them', { skip }, async () => {
+  const { truth, stop } = await startWorkload('closed-but-held', { count: 11 });
+  try {
+    for (const source of ['bpf', 'bpf-generic', 'netlink']) {
+      const report = await reportEverything('--source', source, '--held', 'always', String(truth.pid));
+      const closed = report.findings.find(({ cause }) => cause === 'closed-but-held');
+      assert.equal(closed?.sockets, 11, source);
+      assert.equal(closed?.confidence, source === 'netlink' ? 'likely' : 'proven');
+    }
+  } finally {
+    await stop();
+  }
+});
+
+test('a pass can be made again and again, sees what is new, and can be limited to a process', { skip }, async () => {
+  const states = stateMask('CLOSE_WAIT');
+  for (const kind of ['typed', 'generic'] as const) {
+    const source = new HeldSource([kind]);
+    const holds = (pid: number, request = {}): number => {
+      const { bytes, facts } = source.read({ states, ...request });
+      const records = new HeldRecords(bytes, facts);
+      return Array.from({ length: records.count }, (_, record) => record).filter((it) => records.pid(it) === pid)
+        .length;
+    };
+    const first = await startWorkload('missing-close', { count: 5 });
+    try {
+      assert.equal(holds(first.truth.pid), 5);
+      const second = await startWorkload('missing-close', { count: 6 });
+      try {
+        assert.equal(holds(second.truth.pid), 6);
+        assert.equal(holds(second.truth.pid, { pid: second.truth.pid }), 6);
+        assert.equal(holds(first.truth.pid, { pid: second.truth.pid }), 0);
+      } finally {
+        await second.stop();
+      }
+      assert.equal(holds(second.truth.pid), 0);
+    } finally {
+      await first.stop();
+    }
+  }
+});
+
+test('without root, CAP_BPF and CAP_PERFMON are enough to see the holders of all sockets', {
+  skip: missing('root', 'python3', 'setpriv'),
+}, async () => {
+  const { truth, stop } = await startWorkload('missing-close');
+  const capabilities = ['--inh-caps', '+bpf,+perfmon', '--ambient-caps', '+bpf,+perfmon'];
+  const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups', ...capabilities];
+  const asked = [BIN, '--json', '--sockets', '--stuck-after', '0s', '--port', String(truth.port)];
+  try {
+    const seen = await run('setpriv', [...asNobody, process.execPath, ...asked]).catch((error) => error);
+    const report = JSON.parse(seen.stdout) as JsonReport;
+    assert.equal(report.reading.source, 'bpf');
+    assert.equal(report.findings[0]?.holder?.pid, truth.pid);
+    assert.equal(socketsAt(report, truth).length, truth.count);
+  } finally {
+    await stop();
+  }
+});
+
+test('without the rights it says so and reads tables, or refuses when BPF was asked for', {
+  skip: missing('root', 'python3', 'setpriv'),
+}, async () => {
+  const without = ['--bounding-set', '-bpf,-sys_admin', process.execPath, BIN];
+  const auto = await run('setpriv', [...without, '--json']).catch((error) => error);
+  const { reading } = JSON.parse(auto.stdout) as JsonReport;
+  assert.equal(reading.source, 'netlink');
+  assert.match(reading.bpf_refused ?? '', /CAP_BPF/);
+  const forced = await run('setpriv', [...without, '--source', 'bpf']).catch((error) => error);
+  assert.equal(forced.code, 2);
+  assert.match(forced.stderr, /\[SOURCE_UNAVAILABLE\]/);
+  const doctor = await run('setpriv', [...without, 'doctor']).catch((error) => error);
+  assert.equal(doctor.code, 1);
+  assert.match(doctor.stdout, /^no {2}BPF iterator/m);
+  assert.match(doctor.stdout, /^A report uses: netlink$/m);
+});
+
+test('the doctor finds everything here', { skip }, async () => {
+  const { code, stdout } = await unclosed('doctor');
+  assert.equal(code, 0);
+  assert.match(stdout, /^yes BPF iterator /m);
+  assert.match(stdout, /^A report uses: BPF iterator$/m);
+});
+
+test('processes have the numbers of the pid namespace in which they are looked at', {
+  skip: missing('root', 'python3', 'unshare'),
+}, async () => {
+  const script = `ip link set lo up
+    exec 3< <(python3 ${WORKLOAD} missing-close < <(sleep 30)); read -r ready <&3; echo "$ready"
+    for source in bpf bpf-generic netlink; do
+      ${process.execPath} ${BIN} --json --stuck-after 0s --source $source | tr -d '\\n'; echo
+    done`;
+  const inside = ['-n', '-p', '-f', '--mount-proc', '--kill-child', 'bash', '-c', script];
+  const { stdout } = await run('unshare', inside, { timeout: 60_000 }).catch((error) => error);
+  const [ready = '', ...reports] = String(stdout).trim().split('\n');
+  const { pid } = JSON.parse(ready.replace(/^READY /, '')) as { pid: number };
+  assert.equal(reports.length, 3);
+  for (const report of reports) {
+    const { findings } = JSON.parse(report) as JsonReport;
+    assert.deepEqual(
+      findings.map(({ holder, sockets }) => [holder?.pid, sockets]),
+      [[pid, 23]],
+    );
+  }
+});
