@@ -38,8 +38,11 @@ export const BY_HAND: Command[] = [
   { name: netstat.join(' '), run: () => netstat, needs: ['netstat'], codes: [0], found: matches(/ CLOSE_WAIT /g) },
 ];
 
+/** Lists the descriptors of all processes, and of sockets little more than that they are some. */
+const LSFD: Command = { name: 'lsfd', run: () => ['lsfd'], needs: ['lsfd'], codes: [0] };
+
 /** The same, once for every network namespace. */
-export const BY_HAND_IN_EACH_NAMESPACE: Command[] = BY_HAND.map((command) => ({
+export const BY_HAND_IN_EACH_NAMESPACE: Command[] = [...BY_HAND, LSFD].map((command) => ({
   ...command,
   name: `for each namespace: nsenter -n ${command.name}`,
   run: (world) => inEachNamespace(command.run(world), world),

@@ -4,6 +4,7 @@
     --stuck N --in P      N sockets in CLOSE_WAIT, spread over P processes
     --established M       M established connections, all in the first of these processes; where RLIMIT_NOFILE cannot be
                           raised that far, in as few processes as it allows. Other processes have the other ends
+    --files F             F descriptors of /dev/null, all in the first of these processes
     --idle E              E processes that do nothing
     --namespaces N        N network namespaces of one process each, with one listener and one socket in CLOSE_WAIT
 
@@ -40,9 +41,11 @@ LEAVING = (4, 5, 6)  # FIN_WAIT1, FIN_WAIT2, TIME_WAIT: what the other ends leav
 IDLE: List[int] = []
 
 
-def hold(link: Link, number: int, stuck: int, established: int) -> None:
-    """A process with `established` connections in use and `stuck` ones that it never closes."""
-    kernel.raise_fd_limit(stuck + established + SPARE_FDS)
+def hold(link: Link, number: int, stuck: int, established: int, files: int) -> None:
+    """A process with `established` connections in use, `stuck` ones that it never closes, and `files` other descriptors."""
+    kernel.raise_fd_limit(stuck + established + files + SPARE_FDS)
+    for _ in range(files):
+        os.open(os.devnull, os.O_RDONLY)
     busy = [(listen(number, 100 + index), count) for index, count in enumerate(shares(established))]
     for listener, count in busy:  # before the first accept(), so that no other process inherits a connection
         spawn(connect_and_stay, listener.getsockname(), count, close=[listener for listener, _ in busy])
@@ -124,14 +127,14 @@ def states() -> Counter[int]:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("stuck", 0), ("in", 1), ("established", 0), ("idle", 0), ("namespaces", 0)):
+    for name, default in (("stuck", 0), ("in", 1), ("established", 0), ("files", 0), ("idle", 0), ("namespaces", 0)):
         parser.add_argument("--" + name, type=int, default=default, dest=name if name != "in" else "processes")
     return parser.parse_args()
 
 
 def make(o: argparse.Namespace) -> dict:
     start_idle(o.idle)
-    holders = [spawn(hold, number + 1, *share) for number, share in enumerate(plan(o))]
+    holders = [spawn(hold, number + 1, *share, 0 if number else o.files) for number, share in enumerate(plan(o))]
     namespaces = [spawn(live_in_a_namespace) for _ in range(o.namespaces)]
     for child in [*holders, *namespaces]:
         child.link.receive()

@@ -1,18 +1,20 @@
 import { parseArgs } from 'node:util';
 import type { Case, Command, Scenario } from './case.ts';
 import { fewAmongMany } from './cases/few-among-many.ts';
+import { files } from './cases/files.ts';
 import { held } from './cases/held.ts';
 import { idle } from './cases/idle.ts';
 import { namespaces } from './cases/namespaces.ts';
 import { processes } from './cases/processes.ts';
 import { sockets } from './cases/sockets.ts';
+import { sources } from './cases/sources.ts';
 import { stuck100k } from './cases/stuck-100k.ts';
 import { FLOOR, ours } from './commands.ts';
 import { isProgram, measure, type Run } from './measure.ts';
 import { machine, openFiles, renderNotes, renderTable, type ScenarioResult, writeResult } from './results.ts';
 import { inWorld } from './world.ts';
 
-const CASES: Case[] = [idle, sockets, stuck100k, fewAmongMany, processes, namespaces, held];
+const CASES: Case[] = [idle, sockets, stuck100k, fewAmongMany, processes, files, namespaces, held, sources];
 
 const HELP = `Measures unclosed against ss, lsof and netstat on this machine (root; loopback in namespaces of its own).
 
