@@ -100,7 +100,11 @@ export class NamespaceReader {
     for (const namespace of this.namespaces) {
       const { id, sockets = 0, entry } = namespace;
       const more = others !== undefined && sockets > (held.get(id) ?? 0);
-      if ((!more && !waiting.has(id)) || entry.paths.length === 0) continue;
+      if (!more && !waiting.has(id)) continue;
+      if (entry.paths.length === 0) {
+        this.gaps.push(netnsDenied(nameOf(namespace), 'no way in is known', 'held', this.#privileges));
+        continue;
+      }
       const table = this.#ask(namespace, others ? OTHERS | CLOSE_WAIT : CLOSE_WAIT, true);
       for (const socket of table?.sockets ?? []) {
         if (socket.timer === 'timewait' || (socket.inode !== undefined && seen.has(socket.inode))) continue;

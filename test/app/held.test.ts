@@ -125,6 +125,18 @@ test('a namespace that cannot be entered costs only what no descriptor holds', (
   assert.match(gap?.effect ?? '', /nobody has accepted/);
 });
 
+test('a queue in a namespace that nobody showed the way to is a gap', () => {
+  const busy = listener({ queue: 1, netns: OTHER_NETNS });
+  const { snapshot } = look({
+    processes: [{ pid: 812, netns: undefined, sockets: holding(busy) }],
+    namespaces: [{ listeners: [busy] }],
+  });
+  assert.deepEqual(
+    snapshot.gaps.map(({ code }) => code),
+    ['NETNS_DENIED'],
+  );
+});
+
 test('closed sockets that were connections are proven, and those that never were are not shown', () => {
   const closed = [
     socket({ state: 'CLOSE', inode: 50 }),
