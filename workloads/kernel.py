@@ -83,12 +83,26 @@ def process_state(pid: int) -> str:
         return file.read().rpartition(")")[2].split()[0]
 
 
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 15) -> None:
+def children_of(pid: int) -> List[int]:
+    """Of all its threads; a thread may have a child that its process forked."""
+    found = []
+    try:
+        for tid in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{tid}/children", encoding="ascii") as file:
+                found += [int(word) for word in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def wait_until(
+    holds: Callable[[], bool], what: str, seconds: float = 15, instead: Callable[[], str] = lambda: ""
+) -> None:
     """Asks again and again; the time only bounds how long we ask."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
-            raise TimeoutError(f"not seen within {seconds:g} s: {what}")
+            raise TimeoutError(f"not seen within {seconds:g} s: {what}; {instead()}")
         time.sleep(0.005)
 
 
