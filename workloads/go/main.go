@@ -254,6 +254,15 @@ func website() {
 	log.Fatal(http.Serve(listen(8000), nil))
 }
 
+// handlers is an HTTP server whose handlers wait for a slot that nobody frees. Go reads on in the background, so the ends
+// of the connections are read all the same.
+func handlers() {
+	slot := make(chan struct{})
+	http.HandleFunc("/report", func(http.ResponseWriter, *http.Request) { slot <- struct{}{} })
+	http.HandleFunc("/", func(writer http.ResponseWriter, _ *http.Request) { io.WriteString(writer, "ok\n") })
+	log.Fatal(http.Serve(listen(8000), nil))
+}
+
 // slow closes correctly, a moment late.
 func slow(conn net.Conn) {
 	reader := bufio.NewReader(conn)
@@ -289,6 +298,8 @@ func main() {
 		pool()
 	case "upgrade":
 		upgrade()
+	case "handlers":
+		handlers()
 	case "website":
 		website()
 	case "slow":

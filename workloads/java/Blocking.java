@@ -29,7 +29,7 @@ public class Blocking {
     public static void main(String[] args) throws IOException {
         Handler handler = switch (args[0]) {
             case "missing-close", "closed-but-held" -> Blocking::session;
-            case "forgotten" -> Blocking::subscribe;
+            case "forgotten" -> Blocking::answerOnce;
             case "deadlock" -> Blocking::book;
             case "rows" -> Blocking::rows;
             case "tunnel" -> Blocking::tunnel;
@@ -86,8 +86,8 @@ public class Blocking {
         socket.close();
     }
 
-    /** Answers, and keeps the connection for messages that never come. */
-    static void subscribe(Socket socket) throws IOException {
+    /** Answers and returns; only the table of sessions still knows the socket. */
+    static void answerOnce(Socket socket) throws IOException {
         String path = readHead(reader(socket));
         socket.getOutputStream().write(OK);
         if (path.startsWith("/report")) sessions.put(socket.getPort(), socket);

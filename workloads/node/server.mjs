@@ -26,17 +26,17 @@ function rpc(socket) {
   socket.on('error', () => socket.destroy());
 }
 
-/** Confirms uploads piece by piece and stops reading while the disk is slow; nobody calls resume(). */
+/** Sends previews of uploads and stops reading while the disk is slow; nobody calls resume(). */
 function upload(socket) {
   let taken = 0;
   socket.on('data', (data) => {
     taken += data.length;
     if (taken < 20_000) return;
     socket.pause();
-    const progress = setInterval(() => {
-      if (socket.writableLength > 200_000) clearInterval(progress);
-      socket.write(`progress ${'.'.repeat(40_000)}\r\n`);
-    }, 20);
+    const previews = setInterval(() => {
+      if (socket.writableLength > 200_000) clearInterval(previews);
+      socket.write(`preview ${'.'.repeat(400_000)}\r\n`);
+    }, 5);
   });
   socket.on('error', () => socket.destroy());
 }

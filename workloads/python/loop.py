@@ -34,7 +34,7 @@ async def export(reader, writer):
 
 
 class Upload(asyncio.Protocol):
-    """Takes uploads and confirms each piece; reading is off while the disk is slow, and then for ever."""
+    """Takes uploads and sends previews; reading is off while the disk is slow, and then for ever."""
 
     def connection_made(self, transport):
         self.transport = transport
@@ -45,12 +45,12 @@ class Upload(asyncio.Protocol):
         if self.taken > 20_000:
             self.transport.pause_reading()  # nobody calls resume_reading()
             ONLINE.add(self.transport)
-            asyncio.get_running_loop().create_task(self.tell_progress())
+            asyncio.get_running_loop().create_task(self.send_previews())
 
-    async def tell_progress(self):
+    async def send_previews(self):
         while True:
-            self.transport.write(b"progress " + b"." * 20_000 + b"\r\n")
-            await asyncio.sleep(0.02 if self.transport.get_write_buffer_size() < 100_000 else 1000)
+            self.transport.write(b"preview " + b"." * 200_000 + b"\r\n")
+            await asyncio.sleep(0.005 if self.transport.get_write_buffer_size() < 100_000 else 1000)
 
 
 async def websocket(reader, writer):

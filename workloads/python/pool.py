@@ -77,5 +77,6 @@ elif CASE == "failing-calls":
     failing_calls()
 else:
     fill(14)
-    threading.Thread(target=use, daemon=True).start()
+    if CASE != "idle":
+        threading.Thread(target=use, daemon=True).start()
     threading.Event().wait()

@@ -46,7 +46,7 @@ def handle(conn, address):
         SESSIONS[address] = conn
         if path == "/report":
             if CASE == "forgotten":
-                return  # "somebody else will push to it"
+                return  # an early return: only the table still knows it
             path = read_request(conn)
             raise ReportError("the client went away")
         path = read_request(conn)
