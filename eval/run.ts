@@ -49,7 +49,8 @@ function refuse(why: string): void {
 }
 
 async function evaluate(): Promise<void> {
-  const programs = build(new Set(chosen.map(({ runtime }) => runtime)));
+  const programs = built();
+  if (!programs) return;
   // An exit closes their input, and with that they end.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
@@ -65,6 +66,15 @@ async function evaluate(): Promise<void> {
     process.exitCode = numbers.met ? 0 : 1;
   } finally {
     programs.remove();
+  }
+}
+
+function built(): ReturnType<typeof build> | undefined {
+  try {
+    return build(new Set(chosen.map(({ runtime }) => runtime)));
+  } catch (error) {
+    refuse(error instanceof Error ? error.message : String(error));
+    return undefined;
   }
 }
 

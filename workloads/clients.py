@@ -54,7 +54,8 @@ def arrive(group: dict, number: int) -> socket.socket:
     if group.get("tls"):
         sock = tls_client().wrap_socket(sock, do_handshake_on_connect=group["tls"] != "hello")
         if group["tls"] == "hello":
-            hello_only(sock)
+            say_hello(sock)
+            return sock
     sock.sendall(request(group, number))
     READING[group.get("reads", "answer")](sock)
     sock.sendall(b"z" * group.get("adds", 0))
@@ -68,7 +69,7 @@ def tls_client() -> ssl.SSLContext:
     return context
 
 
-def hello_only(sock: ssl.SSLSocket) -> None:
+def say_hello(sock: ssl.SSLSocket) -> None:
     """Sends its ClientHello and does not wait for the answer."""
     sock.settimeout(0)
     try:

@@ -49,6 +49,12 @@ def play(entry: dict, build: str, scratch: str) -> dict:
     }
 
 
+def end_with_the_input() -> None:
+    """Also of a play that has not got to its READY yet."""
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def widen_receive_buffers() -> None:
     """A FIN arrives only behind all data, so that what nobody reads must fit. The namespace is ours alone."""
     with open("/proc/sys/net/ipv4/tcp_rmem", "w", encoding="ascii") as file:
@@ -66,11 +72,9 @@ def main() -> None:
         kernel.enter_new_netns()
         kernel.raise_fd_limit()
         widen_receive_buffers()
+        threading.Thread(target=end_with_the_input, daemon=True).start()
         print("READY", json.dumps(play(entry, options.build, scratch)), flush=True)
-        ending = threading.Timer(LIFE_SECONDS, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        ending.daemon = True
-        ending.start()
-        sys.stdin.read()
+        time.sleep(LIFE_SECONDS)
     finally:
         end_descendants()
         shutil.rmtree(scratch, ignore_errors=True)
@@ -86,6 +90,5 @@ def end_descendants() -> None:
 
 if __name__ == "__main__":
     kernel.adopt_orphans()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     main()
-    os._exit(0)  # clients and backends are threads without an end

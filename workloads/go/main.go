@@ -280,6 +280,9 @@ func main() {
 	switch os.Args[1] {
 	case "session":
 		serve(listen(8000), session)
+	case "session-and-pool":
+		go pool()
+		serve(listen(8000), session)
 	case "queued":
 		queued()
 	case "limited":
