@@ -122,6 +122,7 @@ function holderOf(process: Process, listeners: Listener[]): object {
     name,
     command: command ?? null,
     runtime: runtime ?? null,
+    libraries: (process.libraries ?? []).map(({ name, version }) => ({ name, version: version ?? null })),
     user: user ?? null,
     uid: uid ?? null,
     unit: unit ?? null,
