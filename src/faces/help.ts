@@ -6,6 +6,7 @@ Usage
   unclosed record DIR            save what the kernel says, for a report elsewhere
   unclosed demo                  the report on a small leaking server, on loopback
   unclosed doctor                which ways to look this machine allows, and how to get more
+  unclosed explain [CAUSE]       what a cause means, how to be sure, how to fix it
   unclosed help COMMAND          the options of a command
 
 What to report

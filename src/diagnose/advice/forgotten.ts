@@ -6,7 +6,7 @@ export const forgotten: Advice = {
   fixes: [
     {
       for: 'OkHttp',
-      text: 'OkHttp: close every Response; Logger.getLogger(OkHttpClient.class.getName()).setLevel(Level.FINE) logs where lost ones were made',
+      text: 'OkHttp: close every Response; with the logger of OkHttpClient at Level.FINE it logs where lost ones were made',
     },
     {
       for: 'python',

@@ -13,7 +13,7 @@ export const proxyLeg: Advice = {
     },
     {
       for: 'Netty',
-      text: 'Netty: at channelInactive of one side flush and close the other: writeAndFlush(EMPTY_BUFFER).addListener(CLOSE)',
+      text: 'Netty: at channelInactive of one side writeAndFlush(EMPTY_BUFFER) on the other, with addListener(CLOSE)',
     },
     {
       for: 'node',
