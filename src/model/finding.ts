@@ -105,6 +105,8 @@ export type Finding = {
   severity: Severity;
   /** The limits that were crossed, in words. Empty when the severity is ok. */
   crossed: string[];
+  /** Why limits that would have been crossed do not count for this cause. */
+  harmless?: string;
   cause: Cause;
   confidence: Confidence;
   patterns: Pattern[];

@@ -57,6 +57,7 @@ function findingOf(finding: Finding, { listeners }: Snapshot): object {
   return {
     severity: finding.severity,
     crossed: finding.crossed,
+    harmless: finding.harmless ?? null,
     cause: finding.cause,
     confidence: finding.confidence,
     patterns: finding.patterns,

@@ -64,7 +64,8 @@ test('the package holds what it needs, and nothing of the checkout', () => {
   for (const name of ['dist/index.js', 'dist/index.d.ts', 'man/unclosed.8', 'schema/report.json'])
     assert.ok(packed.includes(name), `${name} is missing`);
   const foreign = packed.filter(
-    (name) => !/^(dist\/|docs\/causes\/|man\/|schema\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(name),
+    (name) =>
+      !/^(dist\/|docs\/(causes\/|check|configuration)|man\/|schema\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(name),
   );
   assert.deepEqual(foreign, []);
 });
@@ -82,7 +83,12 @@ installed('no Node.js comes with the package', () => {
     modules.filter((name) => name.startsWith('node-linux')),
     [],
   );
-  assert.deepEqual(modules.filter((name) => !name.startsWith('.')).sort(), ['@koromix', 'koffi', 'unclosed']);
+  assert.deepEqual(modules.filter((name) => !name.startsWith('.')).sort(), [
+    '@koromix',
+    'koffi',
+    'smol-toml',
+    'unclosed',
+  ]);
 });
 
 installed('unclosed --version and --help work', () => {
