@@ -18,6 +18,13 @@ const HARMLESS: Partial<Record<Cause, string>> = {
 /** A pool that grows is none, or is one of ever more. */
 const GROWING: ReadonlySet<Pattern> = new Set(['steady', 'accelerating']);
 
+/** Whether a finding is no trouble by its cause, however large it is. */
+export const isHarmless = ({ cause, patterns }: Pick<Finding, 'cause' | 'patterns'>): boolean =>
+  reasonOf(cause, patterns) !== undefined;
+
+const reasonOf = (cause: Cause, patterns: Pattern[]): string | undefined =>
+  patterns.some((pattern) => GROWING.has(pattern)) ? undefined : HARMLESS[cause];
+
 type Judged = Pick<Finding, 'severity' | 'crossed' | 'harmless'>;
 
 /** Compares a case with the limits and says which it crosses. */
@@ -45,7 +52,7 @@ export function judgeSeverity(
     );
   }
   // What is harmless does not count, however much; a table that it fills up is full all the same.
-  const harmless = patterns.some((pattern) => GROWING.has(pattern)) ? undefined : HARMLESS[cause];
+  const harmless = reasonOf(cause, patterns);
   const filled = result(crossed);
   if (concerned > limits.warningSockets) cross('warning', `more than ${formatNumber(limits.warningSockets)} sockets`);
   if (age && subject.stuck >= limits.ageSockets) {

@@ -97,7 +97,17 @@ export function readCapture(
 /** PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h). */
 const MOST_PID = 4_194_304;
 
-export const pid = (text: string): number => wholeNumber(text, '--pid', MOST_PID);
+const pid = (text: string): number => wholeNumber(text, '--pid', MOST_PID);
+
+/** Bare words are pids. */
+export const readPids = (words: string[]): number[] =>
+  words.map((word) => {
+    if (/^[0-9]+$/.test(word)) return pid(word);
+    throw usage(
+      `"${word}" is neither a command (which comes first) nor a pid`,
+      'unclosed --help lists the commands; for a name: --command NAME',
+    );
+  });
 
 function wholeNumber(text: string, option: string, most: number): number {
   const value = Number(text);

@@ -3,6 +3,7 @@ process, since when, and what to do now.
 
 Usage
   unclosed [PID] [options]       report on this machine (same as: unclosed report [PID])
+  unclosed check                 a check for Nagios, Icinga and others: unclosed help check
   unclosed record DIR            save what the kernel says, for a report elsewhere
   unclosed demo                  the report on a small leaking server, on loopback
   unclosed doctor                which ways to look this machine allows, and how to get more

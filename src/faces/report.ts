@@ -6,14 +6,14 @@ import {
   FILTER,
   LIMITS,
   OUTPUT,
-  pid,
   READING,
   readCapture,
   readFilter,
   readLimits,
+  readPids,
   readSource,
 } from './arguments.ts';
-import { command, usage, type Values } from './command.ts';
+import { command, type Values } from './command.ts';
 import { EXIT } from './exit.ts';
 import { HELP } from './help.ts';
 import { pageWidth, terminalPaint } from './terminal.ts';
@@ -23,7 +23,7 @@ const OPTIONS = { ...FILTER, ...LIMITS, ...OUTPUT, ...READING, from: { type: 'st
 /** Prints the report and gives the exit code. */
 export const reportCommand = command(HELP, OPTIONS, async (values, positionals, { stdout, environment }) => {
   const { from } = values;
-  const filter = readFilter(values, positionals.map(pidOf));
+  const filter = readFilter(values, readPids(positionals));
   const { limits, changed, files } = await readLimits(values, environment);
   const seen = await look({
     ...readCapture(values, filter, undefined, values.sockets === true || values.all === true),
@@ -44,14 +44,6 @@ export const reportCommand = command(HELP, OPTIONS, async (values, positionals, 
   await write(stdout, await render(seen, page, terminalPaint(stdout, values, environment), pageWidth(stdout)));
   return exitCode(seen);
 });
-
-function pidOf(word: string): number {
-  if (/^[0-9]+$/.test(word)) return pid(word);
-  throw usage(
-    `"${word}" is neither a command (which comes first) nor a pid`,
-    'unclosed --help lists the commands; for a name: -c NAME',
-  );
-}
 
 /** What a page shows. */
 export type Page = {
