@@ -17,8 +17,8 @@ How bad it is
                                                     the worst process
                                  Each takes the place of the limit on the same thing;
                                  the others hold, and without any all of them do.
-                                 10: is less than 10, ~:10 more than 10, 10:20 outside
-                                 of 10 to 20, @10:20 inside.
+                                 10: alerts below 10, ~:10 above 10, 10:20 outside of
+                                 10 to 20, @10:20 inside.
       --stuck-after DURATION     how long in CLOSE_WAIT is stuck (default 60s)
       --warning-sockets, --warning-age, --critical-age, --age-sockets,
       --critical-fd-share, --critical-fds-left, --warning-full-in,
