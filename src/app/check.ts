@@ -67,7 +67,8 @@ function measuresOf({ findings, totals }: Diagnosis, { warning, critical }: Rang
   });
   const stuck = counted.reduce((sum, { subject }) => sum + concernedIn(subject), 0);
   const oldest = counted.map(({ subject, age }) => (subject.stuck > 0 ? (age?.oldestMs ?? 0) : 0));
-  const share = descriptorShare(counted);
+  // A table that harmless sockets fill up is full all the same.
+  const share = descriptorShare(findings);
   return [
     { name: 'stuck', value: stuck, ...rangesOf('stuck') },
     { name: 'age', value: Math.floor(Math.max(0, ...oldest) / 1000), unit: 's', ...rangesOf('age') },
@@ -84,10 +85,11 @@ const concernedIn = ({ stuck, maybeStuck, closedFds }: Case): number => stuck + 
 function descriptorShare(findings: Finding[]): number | undefined {
   const used = new Map<number, { held: number; limit: number }>();
   let unknown = false;
-  for (const { subject, fds } of findings) {
+  for (const finding of findings) {
+    const { subject, fds } = finding;
     if (subject.kind === 'backlog') continue;
     if (!subject.process || fds?.limit === undefined) {
-      unknown = true;
+      unknown ||= !isHarmless(finding);
       continue;
     }
     const { pid } = subject.process;

@@ -15,15 +15,15 @@ const HARMLESS: Partial<Record<Cause, string>> = {
   'stale-pool': 'the number of pooled connections is bounded, and each is replaced at its next use',
 };
 
-/** A pool that grows is none, or is one of ever more. */
-const GROWING: ReadonlySet<Pattern> = new Set(['steady', 'accelerating']);
+/** A pool that grows faster and faster has no bound. In a bounded one connections end steadily, and are replaced. */
+const UNBOUNDED: Pattern = 'accelerating';
 
 /** Whether a finding is no trouble by its cause, however large it is. */
 export const isHarmless = ({ cause, patterns }: Pick<Finding, 'cause' | 'patterns'>): boolean =>
   reasonOf(cause, patterns) !== undefined;
 
 const reasonOf = (cause: Cause, patterns: Pattern[]): string | undefined =>
-  patterns.some((pattern) => GROWING.has(pattern)) ? undefined : HARMLESS[cause];
+  patterns.includes(UNBOUNDED) ? undefined : HARMLESS[cause];
 
 type Judged = Pick<Finding, 'severity' | 'crossed' | 'harmless'>;
 

@@ -61,7 +61,7 @@ test('without ranges the limits of the report decide', () => {
 
 test('the numbers are those of what is stuck: how many, how old in seconds, what share of the descriptors', () => {
   assert.deepEqual(valuesOf(checked(leak(256, 10 * MINUTE))), { stuck: 256, age: 600, fds: 25, close_wait: 256 });
-  assert.deepEqual(valuesOf(checked(leak(3, 1000))), { stuck: 0, age: 0, fds: 0, close_wait: 3 }, 'churn');
+  assert.deepEqual(valuesOf(checked(leak(3, 1000))), { stuck: 0, age: 0, fds: 0.3, close_wait: 3 }, 'churn');
 });
 
 test('a range that is left gives its state, critical before warning, and stands in the performance data', () => {
@@ -88,6 +88,10 @@ test('a limit of the report on something else still holds beside a range', () =>
   const { state, summary } = checked(of, { c: '1000' });
   assert.equal(state, 'CRITICAL');
   assert.match(summary, /accept queue of .* is full$/);
+});
+
+test('a descriptor table that young sockets fill up is told', () => {
+  assert.equal(checked(leak(600, 1000), { c: 'fds=50%' }).state, 'CRITICAL');
 });
 
 test('what is harmless is not counted', () => {

@@ -66,8 +66,9 @@ test('what is harmless stays harmless, whatever the limits say, and the reason i
 
 test('a pool that grows is judged like any leak, and a table that is full is full', () => {
   const facts = { cause: 'stale-pool' as const, ...age(HOUR) };
-  assert.equal(judge(stuck(20), { ...facts, patterns: ['steady'] }).severity, 'critical');
-  assert.equal(judge(stuck(20), { ...facts, patterns: ['plateau'] }).severity, 'ok');
+  assert.equal(judge(stuck(20), { ...facts, patterns: ['accelerating'] }).severity, 'critical');
+  for (const pattern of ['plateau', 'steady'] as const)
+    assert.equal(judge(stuck(20), { ...facts, patterns: [pattern] }).severity, 'ok');
   assert.equal(judge(stuck(513), { ...facts, fds: { open: 600, limit: 1024 } }).severity, 'critical');
 });
 
