@@ -34,8 +34,8 @@ const MOST_STEPS = 4;
 export function nextSteps(cause: Cause, subject: Case, asRoot: boolean): NextStep[] {
   const advice = ADVICE[cause];
   const steps = stepsOf(cause, advice, subject, asRoot);
-  const stopped = cause === 'stalled' && isStopped(subject);
-  if (advice?.inVain === undefined || stopped) return steps.slice(0, MOST_STEPS);
+  const waits = cause !== 'stalled' || !(isStopped(subject) || runs(subject));
+  if (advice?.inVain === undefined || !waits) return steps.slice(0, MOST_STEPS);
   return [...steps.slice(0, MOST_STEPS - 1), { why: `will not help: ${advice.inVain}` }];
 }
 
@@ -48,12 +48,7 @@ function stepsOf(cause: Cause, advice: Advice | undefined, subject: Case, asRoot
     case 'half-close':
       return [];
     case 'stalled':
-      if (isStopped(subject)) return resume(process);
-      return [
-        ...silentEnds(subject),
-        ...(runs(subject) ? [] : fixes(awaited(subject)).slice(0, 1)),
-        ...lookAtThreads(process),
-      ];
+      return isStopped(subject) ? resume(process) : whileStalled(subject, fixes(awaited(subject)).slice(0, 1));
     case 'accept-backlog': {
       // With forked workers it is they who accept, and not the process that made the listener.
       const worker = subject.coHolders[0]?.process ?? process;
@@ -85,6 +80,14 @@ function stepsOf(cause: Cause, advice: Advice | undefined, subject: Case, asRoot
   }
 }
 
+/** Without an end that is known not to answer, what the threads do comes before what would have ended it. */
+function whileStalled(subject: Case, fixes: NextStep[]): NextStep[] {
+  const silent = silentEnds(subject);
+  const threads = lookAtThreads(subject.process);
+  if (runs(subject)) return threads;
+  return silent.length > 0 ? [...silent, ...fixes, ...threads] : [...threads, ...fixes];
+}
+
 /** A call without a time-out waits for ever for an end that says nothing. */
 function silentEnds(subject: Case): NextStep[] {
   const ends = silentServices(waitsTogether(subject));
@@ -103,7 +106,7 @@ function awaited(subject: Case): About {
 
 const isStopped = ({ process }: Case): boolean => process?.state === 'stopped' || process?.state === 'traced';
 
-/** Most of its threads run: it waits for nothing that a time-out could end. */
+/** Most of its threads run: it waits for nothing that a time-out could end, and no further thread would wait. */
 const runs = ({ waits }: Case): boolean => waits?.groups[0] !== undefined && waits.groups[0].kind === undefined;
 
 const nameOf = (process: Process | undefined): string =>
