@@ -1,5 +1,6 @@
 import { isLoopback } from '../diagnose/listeners.ts';
 import type { Walk } from '../kernel/holders.ts';
+import { LibraryBudget } from '../kernel/libraries.ts';
 import { type Machine, OWN_NETNS, type ProcessEntry, readText } from '../kernel/machine.ts';
 import { describeHolder, Identities } from '../kernel/process-facts.ts';
 import { readThreads } from '../kernel/threads.ts';
@@ -131,13 +132,14 @@ function describeHolders(
   for (const { inode } of [...ends, ...concernedListeners(reader)]) if (inode !== undefined) relevant.add(inode);
   const holdsClosed = new Set(closed.found?.map(({ pid }) => pid));
   const identities = new Identities(machine);
+  const budget = new LibraryBudget();
   let threadsLeft = MOST_THREADS;
   for (const entry of processes) {
     const table = walk.tables.get(entry.pid);
     if (!table) continue;
     const named = walk.holders.has(entry.pid) || holdsClosed.has(entry.pid);
     if (!named && !holdsAny(table.sockets, relevant)) continue;
-    const process = describeHolder(machine, entry, table, identities);
+    const process = describeHolder(machine, entry, table, identities, named ? budget : undefined);
     if (!process || isYoungerThan(process, begun)) continue;
     holders.set(entry.pid, process);
     if (!walk.holders.has(entry.pid)) continue;

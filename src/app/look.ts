@@ -30,11 +30,14 @@ const withSource = <T extends CaptureOptions & Where>(options: T): T =>
 export type Look = { snapshot: Snapshot; diagnosis: Diagnosis; limits: Limits; rows: () => SocketRow[] };
 
 /** Captures, filters and diagnoses. */
-export async function look(options: CaptureOptions & Where & { filter?: Filter; numeric?: boolean }): Promise<Look> {
-  const limits = { ...DEFAULT_LIMITS, stuckAfterMs: options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs };
+export async function look(
+  options: CaptureOptions & Where & { filter?: Filter; numeric?: boolean; limits?: Limits },
+): Promise<Look> {
   const { filter = {} } = options;
+  const set = options.limits ?? DEFAULT_LIMITS;
+  const limits = { ...set, stuckAfterMs: options.stuckAfterMs ?? set.stuckAfterMs };
   const machine = await machineOf(options);
-  const whole = captureFrom(machine, withSource(options));
+  const whole = captureFrom(machine, withSource({ ...options, stuckAfterMs: limits.stuckAfterMs }));
   const seen = applyFilter(whole, filter);
   const snapshot = options.numeric ? withoutNames(seen) : seen;
   const diagnosis = diagnose(snapshot, limits);

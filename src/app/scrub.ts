@@ -43,7 +43,11 @@ function scrubAnswer(scrubber: Scrubber, question: string, answer: Answer): Answ
     return text((it) =>
       it.replace(/\buser(-|@)([0-9]+)/g, (_, mark, uid) => `user${mark}${scrubber.uid(Number(uid))}`),
     );
-  if (/\/maps$/.test(question)) return text((it) => it.replace(/ \/\S.*\/([^/\n]*)$/gm, ' /$1'));
+  if (/\/maps$/.test(question))
+    return text((it) => it.replace(/ \/\S.*?\/((?:aiohttp\/|charset_normalizer\/)?[^/\n]*)$/gm, ' /$1'));
+  // Of open files the names of jars stay, which tell a library, and what is no file: socket:[1234].
+  if (/^links\/proc\/[0-9]+\/fd\//.test(question))
+    return text((it) => (it.startsWith('/') ? (/[^/]*\.jar$/.exec(it)?.[0] ?? '/') : it));
   if (/^links\//.test(question)) return text((it) => it.replace(/^.*\//, '/'));
   if (question === 'files/proc/self/mountinfo') return text(mountsThatMatter);
   if (/^containers\//.test(question)) return text(() => '{}');

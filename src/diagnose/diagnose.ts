@@ -9,7 +9,7 @@ import {
 } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { nextSteps } from './advice.ts';
+import { nextSteps } from './advice/index.ts';
 import { ageAtLeast, hasExactAge } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
 import { correlate } from './correlate.ts';

@@ -1,4 +1,5 @@
 import type { Filter } from '../app/filter.ts';
+import { type EffectiveLimits, effectiveLimits } from '../app/limits.ts';
 import { SOURCES, type SourceChoice } from '../app/machine.ts';
 import type { CaptureOptions } from '../app/search.ts';
 import { type Options, usage, type Values } from './command.ts';
@@ -25,9 +26,18 @@ export const READING = {
   held: { type: 'string' },
 } as const satisfies Options;
 
-/** What counts as stuck. */
+/** What counts as stuck and what as alarming, and the file that says so. */
 export const LIMITS = {
   'stuck-after': { type: 'string' },
+  'warning-sockets': { type: 'string' },
+  'warning-age': { type: 'string' },
+  'critical-age': { type: 'string' },
+  'age-sockets': { type: 'string' },
+  'critical-fd-share': { type: 'string' },
+  'critical-fds-left': { type: 'string' },
+  'warning-full-in': { type: 'string' },
+  'critical-full-in': { type: 'string' },
+  config: { type: 'string' },
 } as const satisfies Options;
 
 /** How a report is printed. */
@@ -69,14 +79,14 @@ export const readSource = (values: Values<typeof READING>): SourceChoice =>
   oneOf(values.source, '--source', [...SOURCES]) ?? 'auto';
 
 export function readCapture(
-  values: Values<typeof READING & typeof LIMITS>,
+  values: Values<typeof READING>,
   { pids }: Filter,
+  stuckAfterMs: number | undefined,
   young: boolean,
 ): CaptureOptions {
   const held = oneOf(values.held, '--held', ['auto', 'always', 'never']);
-  const stuckAfter = values['stuck-after'];
   return {
-    ...(stuckAfter !== undefined && { stuckAfterMs: duration(stuckAfter, '--stuck-after') }),
+    ...(stuckAfterMs !== undefined && { stuckAfterMs }),
     ...(pids && { pids }),
     ...(held && { closedButHeld: held }),
     young,
@@ -87,7 +97,17 @@ export function readCapture(
 /** PID_MAX_LIMIT of 64-bit kernels (include/linux/threads.h). */
 const MOST_PID = 4_194_304;
 
-export const pid = (text: string): number => wholeNumber(text, '--pid', MOST_PID);
+const pid = (text: string): number => wholeNumber(text, '--pid', MOST_PID);
+
+/** Bare words are pids. */
+export const readPids = (words: string[]): number[] =>
+  words.map((word) => {
+    if (/^[0-9]+$/.test(word)) return pid(word);
+    throw usage(
+      `"${word}" is neither a command (which comes first) nor a pid`,
+      'unclosed --help lists the commands; for a name: --command NAME',
+    );
+  });
 
 function wholeNumber(text: string, option: string, most: number): number {
   const value = Number(text);
@@ -95,15 +115,13 @@ function wholeNumber(text: string, option: string, most: number): number {
   throw usage(`${option} ${text}: not a number from 1 to ${most}`);
 }
 
-const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** Milliseconds out of `90s`, `5m`, `1h`; a bare number is seconds. */
-function duration(text: string, option: string): number {
-  const match = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|min|h|d)?$/.exec(text);
-  const unit = UNITS[match?.[2] ?? 's'];
-  if (!match || unit === undefined) throw usage(`${option} ${text}: no duration`, 'write 90s, 5m or 1h');
-  return Number(match[1]) * unit;
-}
+/** The limits that hold, from the configuration files and the options. */
+export const readLimits = (values: Values<typeof LIMITS>, environment: NodeJS.ProcessEnv): Promise<EffectiveLimits> =>
+  effectiveLimits({
+    options: values,
+    environment,
+    ...(values.config !== undefined && { config: values.config }),
+  });
 
 function oneOf<T extends string>(text: string | undefined, option: string, choices: T[]): T | undefined {
   if (text === undefined) return undefined;

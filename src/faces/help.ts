@@ -3,9 +3,11 @@ process, since when, and what to do now.
 
 Usage
   unclosed [PID] [options]       report on this machine (same as: unclosed report [PID])
+  unclosed check                 a check for Nagios, Icinga and others: unclosed help check
   unclosed record DIR            save what the kernel says, for a report elsewhere
   unclosed demo                  the report on a small leaking server, on loopback
   unclosed doctor                which ways to look this machine allows, and how to get more
+  unclosed explain [CAUSE]       what a cause means, how to be sure, how to fix it
   unclosed help COMMAND          the options of a command
 
 What to report
@@ -18,6 +20,18 @@ What to report
       --netns NAME               sockets of a network namespace, by name or number
   -4, -6                         IPv4 or IPv6 only
       --stuck-after DURATION     how long in CLOSE_WAIT is stuck: 90s, 5m, 1h (default 60s)
+
+What is alarming (also in /etc/unclosed/config.toml; docs/configuration.md)
+      --warning-sockets COUNT    more stuck sockets than this (default 100)
+      --warning-age, --critical-age DURATION
+                                 older than this (default 5m and 30m) ...
+      --age-sockets COUNT        ... with at least so many stuck (default 10)
+      --critical-fd-share SHARE  of the descriptor limit in CLOSE_WAIT (default 50%)
+      --critical-fds-left SHARE  less than this of the descriptors free (default 5%)
+      --warning-full-in, --critical-full-in DURATION
+                                 descriptors run out within this (default 24h and 2h)
+      --config FILE              read limits from this file as well
+                                 (off instead of a value turns a limit off)
 
 How to report it
       --sockets                  list every CLOSE_WAIT socket

@@ -1,6 +1,6 @@
 import { record as recordTo } from '../app/look.ts';
 import { plural } from '../model/words.ts';
-import { FILTER, LIMITS, READING, readCapture, readFilter, readSource } from './arguments.ts';
+import { FILTER, LIMITS, READING, readCapture, readFilter, readLimits, readSource } from './arguments.ts';
 import { command, usage } from './command.ts';
 import { EXIT } from './exit.ts';
 
@@ -16,12 +16,18 @@ report elsewhere (unclosed --from DIR). Nothing of the machine is changed.
       --held auto|always|never   search all processes for descriptors of closed sockets
 `;
 
-const OPTIONS = { pid: FILTER.pid, ...LIMITS, ...READING, scrub: { type: 'boolean' } } as const;
+const OPTIONS = {
+  pid: FILTER.pid,
+  'stuck-after': LIMITS['stuck-after'],
+  ...READING,
+  scrub: { type: 'boolean' },
+} as const;
 
-export const recordCommand = command(HELP, OPTIONS, async (values, [directory, ...more], { stdout }) => {
+export const recordCommand = command(HELP, OPTIONS, async (values, [directory, ...more], { stdout, environment }) => {
   if (directory === undefined) throw usage('record needs a folder', 'unclosed record DIR');
   if (more.length > 0) throw usage(`record takes one folder, not also ${more.join(' ')}`);
-  const capture = readCapture(values, readFilter(values, []), false);
+  const { limits } = await readLimits(values, environment);
+  const capture = readCapture(values, readFilter(values, []), limits.stuckAfterMs, false);
   const scrub = values.scrub ?? false;
   const snapshot = await recordTo(directory, { ...capture, source: readSource(values), scrub });
   const seen = `${plural(snapshot.sockets.filter(({ state }) => state === 'CLOSE_WAIT').length, 'CLOSE_WAIT socket')}, ${plural(snapshot.processCount, 'process', 'processes')}`;

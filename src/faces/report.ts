@@ -1,3 +1,4 @@
+import type { EffectiveLimits } from '../app/limits.ts';
 import { type Look, look } from '../app/look.ts';
 import type { Paint } from '../render/text.ts';
 import {
@@ -5,13 +6,14 @@ import {
   FILTER,
   LIMITS,
   OUTPUT,
-  pid,
   READING,
   readCapture,
   readFilter,
+  readLimits,
+  readPids,
   readSource,
 } from './arguments.ts';
-import { command, usage, type Values } from './command.ts';
+import { command, type Values } from './command.ts';
 import { EXIT } from './exit.ts';
 import { HELP } from './help.ts';
 import { pageWidth, terminalPaint } from './terminal.ts';
@@ -21,10 +23,11 @@ const OPTIONS = { ...FILTER, ...LIMITS, ...OUTPUT, ...READING, from: { type: 'st
 /** Prints the report and gives the exit code. */
 export const reportCommand = command(HELP, OPTIONS, async (values, positionals, { stdout, environment }) => {
   const { from } = values;
-  const filter = readFilter(values, positionals.map(pidOf));
-  const capture = readCapture(values, filter, values.sockets === true || values.all === true);
+  const filter = readFilter(values, readPids(positionals));
+  const { limits, changed, files } = await readLimits(values, environment);
   const seen = await look({
-    ...capture,
+    ...readCapture(values, filter, undefined, values.sockets === true || values.all === true),
+    limits,
     ...(from !== undefined && { from }),
     source: readSource(values),
     filter,
@@ -35,19 +38,12 @@ export const reportCommand = command(HELP, OPTIONS, async (values, positionals, 
   const filterText = describeFilter(filter);
   const page = readPage(values, {
     ...(filterText !== undefined && { filterText }),
-    again: againOptions(from, capture.stuckAfterMs),
+    again: againOptions(values),
+    limits: { changed, files },
   });
   await write(stdout, await render(seen, page, terminalPaint(stdout, values, environment), pageWidth(stdout)));
   return exitCode(seen);
 });
-
-function pidOf(word: string): number {
-  if (/^[0-9]+$/.test(word)) return pid(word);
-  throw usage(
-    `"${word}" is neither a command (which comes first) nor a pid`,
-    'unclosed --help lists the commands; for a name: -c NAME',
-  );
-}
 
 /** What a page shows. */
 export type Page = {
@@ -58,9 +54,14 @@ export type Page = {
   filterText?: string;
   /** Options with which a further run sees the same. */
   again: string;
+  /** Limits that are not the default, and the files that were read for them. */
+  limits?: Pick<EffectiveLimits, 'changed' | 'files'>;
 };
 
-export const readPage = (values: Values<typeof OUTPUT>, about: Pick<Page, 'filterText' | 'again'>): Page => ({
+export const readPage = (
+  values: Values<typeof OUTPUT>,
+  about: Pick<Page, 'filterText' | 'again' | 'limits'>,
+): Page => ({
   json: values.json ?? false,
   sockets: values.sockets ?? false,
   all: values.all ?? false,
@@ -82,6 +83,7 @@ export async function render(seen: Look, page: Page, paint: Paint, width: number
     all: page.all,
     verbose: page.verbose,
     again: page.again,
+    ...page.limits,
     ...(page.filterText !== undefined && { filter: page.filterText }),
   });
   if (!page.sockets) return text;
@@ -91,11 +93,12 @@ export async function render(seen: Look, page: Page, paint: Paint, width: number
 }
 
 /** What a further run needs to see the same: where to look, and what counts as stuck. */
-function againOptions(from: string | undefined, stuckAfterMs: number | undefined): string {
-  const where =
-    from === undefined ? '' : `--from ${/^[\w./-]+$/.test(from) ? from : `'${from.replaceAll("'", "'\\''")}'`} `;
-  return `${where}${stuckAfterMs === undefined ? '' : `--stuck-after ${stuckAfterMs / 1000}s `}`;
+function againOptions(values: Values<typeof OPTIONS>): string {
+  const kept = ['from', 'config', 'stuck-after'] as const;
+  return kept.flatMap((name) => (values[name] === undefined ? [] : `--${name} ${quoted(values[name])} `)).join('');
 }
+
+const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** Whatever the report shows as a finding is found; ordinary churn is not. */
 const exitCode = ({ diagnosis: { findings } }: Look): number =>

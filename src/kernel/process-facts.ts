@@ -5,6 +5,7 @@ import { parsePasswd } from '../parse/passwd.ts';
 import { commandLine, parseBootTime, parseCmdline, parseLimits, parseStat, parseStatus } from '../parse/proc-pid.ts';
 import { detectRuntime, needsMaps } from '../parse/runtime.ts';
 import { attempt } from './attempt.ts';
+import { type LibraryBudget, readLibraries } from './libraries.ts';
 import type { FdTable, Machine, ProcessEntry } from './machine.ts';
 import { readText } from './machine.ts';
 
@@ -46,12 +47,13 @@ export class Identities {
   }
 }
 
-/** Reads who a process is. Undefined when it has ended. */
+/** Reads who a process is, and with a budget which libraries it uses. Undefined when it has ended. */
 export function describeHolder(
   machine: Machine,
   entry: ProcessEntry,
   table: FdTable | undefined,
   identities: Identities,
+  budget?: LibraryBudget,
 ): Process | undefined {
   const { pid } = entry;
   const root = `/proc/${pid}`;
@@ -66,6 +68,9 @@ export function describeHolder(
   const argv = (stuck ? undefined : attempt(() => parseCmdline(machine.read(`${root}/cmdline`)))) ?? [];
   const uid = status?.uid;
   const exe = attempt(() => machine.link(`${root}/exe`));
+  const runtime = stuck ? undefined : runtimeOf(machine, pid, stat.name, argv, exe);
+  const program = { pid, name: stat.name, argv, ...(exe !== undefined && { exe }), ...(runtime && { runtime }) };
+  const libraries = budget && !stuck ? readLibraries(machine, program, table, budget) : [];
   const { bootTime } = identities;
   const openFds = table && (table.count ?? countFds(machine, pid));
   return defined<Process>({
@@ -81,7 +86,8 @@ export function describeHolder(
     openFds,
     fdLimit: limits?.soft,
     fdHardLimit: limits?.hard,
-    runtime: stuck ? undefined : runtimeOf(machine, pid, stat.name, argv, exe),
+    runtime,
+    libraries: libraries.length > 0 ? libraries : undefined,
     ...confinement(text('cgroup'), `${root}/cgroup`, identities),
     netns: entry.netns,
     sockets: table?.sockets,

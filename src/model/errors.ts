@@ -2,6 +2,8 @@
 // test/model/errors.test.ts compares the two, both ways.
 export const ERROR_CODES = {
   USAGE: 'the command line is not understood',
+  CONFIG_UNREADABLE: 'a configuration file could not be read',
+  CONFIG_INVALID: 'a configuration file holds something that is no setting',
   NO_SUCH_PROCESS: 'no process has this pid',
   NOTHING_MATCHES: 'no process matches the filter',
   NOT_LINUX: 'this is not Linux',

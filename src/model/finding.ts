@@ -2,20 +2,23 @@ import type { Process, Wait } from './process.ts';
 import type { Gap, Snapshot } from './snapshot.ts';
 import type { AgeRange, Listener, TcpSocket } from './socket.ts';
 
-/** The vocabulary of causes; man/unclosed.8 says what each means. */
-export type Cause =
-  | 'missing-close'
-  | 'forgotten'
-  | 'not-reading'
-  | 'stale-pool'
-  | 'stalled'
-  | 'accept-backlog'
-  | 'inherited-fd'
-  | 'proxy-leg'
-  | 'closed-but-held'
-  | 'half-close'
-  | 'churn'
-  | 'unknown';
+/** The vocabulary of causes; docs/causes/ has a page for each. */
+export const CAUSES = [
+  'missing-close',
+  'forgotten',
+  'not-reading',
+  'stale-pool',
+  'stalled',
+  'accept-backlog',
+  'inherited-fd',
+  'proxy-leg',
+  'closed-but-held',
+  'half-close',
+  'churn',
+  'unknown',
+] as const;
+
+export type Cause = (typeof CAUSES)[number];
 
 export type Severity = 'ok' | 'warning' | 'critical';
 export type Confidence = 'proven' | 'likely' | 'undecided';
@@ -102,6 +105,8 @@ export type Finding = {
   severity: Severity;
   /** The limits that were crossed, in words. Empty when the severity is ok. */
   crossed: string[];
+  /** Why limits that would have been crossed do not count for this cause. */
+  harmless?: string;
   cause: Cause;
   confidence: Confidence;
   patterns: Pattern[];

@@ -8,6 +8,28 @@ export type Container = {
 
 export type Pod = { uid?: string; name?: string; namespace?: string };
 
+/** What advice names options of. Each is recognised by a file that it has open or mapped, or by its command line. */
+export type LibraryName =
+  | 'HikariCP'
+  | 'Apache HttpClient 4'
+  | 'Apache HttpClient 5'
+  | 'OkHttp'
+  | 'Netty'
+  | 'Reactor Netty'
+  | 'Tomcat'
+  | 'Jetty'
+  | 'Commons Pool'
+  | 'requests'
+  | 'aiohttp'
+  | 'gunicorn'
+  | 'uvicorn'
+  | 'PHP-FPM'
+  | 'nginx'
+  | 'HAProxy';
+
+/** `version` is what the name of its file says. */
+export type Library = { name: LibraryName; version?: string };
+
 /** Process states as in /proc/PID/stat, in words (Documentation/filesystems/proc.rst). */
 export type ProcessState =
   | 'running'
@@ -58,6 +80,8 @@ export type Process = {
   fdLimit?: number;
   fdHardLimit?: number;
   runtime?: Runtime;
+  /** Libraries and server programs that were recognised; absent when nobody looked, or found none. */
+  libraries?: Library[];
   unit?: string;
   container?: Container;
   pod?: Pod;

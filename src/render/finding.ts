@@ -96,10 +96,13 @@ function directionText({ direction, listener, peers }: Finding['subject']): stri
   return top && peers.length === 1 ? [`outbound, to ${peerName(top)}`] : ['outbound'];
 }
 
-function why({ evidence, confidence, crossed, cause }: Finding, { paint, width }: ReportOptions): string[] {
+function why({ evidence, confidence, crossed, harmless, cause }: Finding, { paint, width }: ReportOptions): string[] {
   const title = cause === 'unknown' ? 'Why: undecided. What is known:' : `Why (${confidence})`;
   const lines = evidence.flatMap(({ fact, says }: Evidence) => wrap(printable(`${fact}: ${says}`), width, 4, 6));
-  const limits = crossed.length > 0 ? wrap(`limit crossed: ${crossed.join(', ')}`, width, 4, 6) : [];
+  const limits = [
+    ...(crossed.length > 0 ? wrap(`limit crossed: ${crossed.join(', ')}`, width, 4, 6) : []),
+    ...(harmless !== undefined ? wrap(`no alarm: ${harmless}`, width, 4, 6) : []),
+  ];
   return lines.length + limits.length === 0 ? [] : ['', `  ${paint('strong', title)}`, ...lines, ...limits];
 }
 

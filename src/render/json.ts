@@ -57,6 +57,7 @@ function findingOf(finding: Finding, { listeners }: Snapshot): object {
   return {
     severity: finding.severity,
     crossed: finding.crossed,
+    harmless: finding.harmless ?? null,
     cause: finding.cause,
     confidence: finding.confidence,
     patterns: finding.patterns,
@@ -122,6 +123,7 @@ function holderOf(process: Process, listeners: Listener[]): object {
     name,
     command: command ?? null,
     runtime: runtime ?? null,
+    libraries: (process.libraries ?? []).map(({ name, version }) => ({ name, version: version ?? null })),
     user: user ?? null,
     uid: uid ?? null,
     unit: unit ?? null,

@@ -5,6 +5,9 @@ export type ReportOptions = {
   width: number;
   paint: Paint;
   limits: Limits;
+  /** Limits that are not the default, and the files that were read for them; told when it is verbose. */
+  changed?: readonly { name: string; value: string; source: string }[];
+  files?: readonly string[];
   /** Show every finding in full, also those that are only churn. */
   all: boolean;
   /** Say how it was read. */

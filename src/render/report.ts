@@ -117,7 +117,7 @@ function renderGaps(gaps: Gap[], { paint, width }: ReportOptions): string[][] {
 
 function readingLines(
   { reading, namespaces, closedButHeldAtMost }: Snapshot,
-  { paint, width }: ReportOptions,
+  { paint, width, changed, files = [] }: ReportOptions,
 ): string[] {
   const { source, bpfRefused, netlink, text, lookedAt, leftOut } = reading;
   const closed = closedButHeldAtMost === undefined ? 'not known' : `at most ${formatNumber(closedButHeldAtMost)}`;
@@ -130,5 +130,12 @@ function readingLines(
       ? 'descriptors: none looked at, for nothing is stuck'
       : `descriptors: of ${plural(lookedAt, 'process', 'processes')}; ${formatNumber(leftOut)} left out after every holder was found (--all-holders looks at all)`,
     `closed sockets still held on this machine: ${closed}`,
+    ...(changed ? [limitsLine(changed)] : []),
+    ...(files.length > 0 ? [`configuration: ${printable(files.join(', '))}`] : []),
   ].flatMap((line) => wrap(line, width, 0, 2).map((it) => paint('dim', it)));
+}
+
+function limitsLine(changed: NonNullable<ReportOptions['changed']>): string {
+  const told = changed.map(({ name, value, source }) => `${name} ${value} (${printable(source)})`);
+  return told.length === 0 ? 'limits: the defaults' : `limits: the defaults but ${told.join(', ')}`;
 }

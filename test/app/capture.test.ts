@@ -81,6 +81,7 @@ test('the holder is described from its files in /proc', () => {
       fdLimit: 1024,
       fdHardLimit: 4096,
       runtime: 'native',
+      libraries: [{ name: 'gunicorn' }],
       unit: 'gunicorn.service',
       netns: HOST_NETNS,
       sockets: 4,

@@ -258,3 +258,14 @@ test('the tape itself is left as it was', () => {
   scrubTape(tape);
   assert.ok(before.equals(contentOf(tape)));
 });
+
+test('of open files the names of jars stay, and of mapped ones the packages that tell a library', () => {
+  const add = (name: string, content: string): void => tape.add(name, { bytes: Buffer.from(content) });
+  const tape = new Tape();
+  add('links/proc/812/fd/5', '/home/alice/secret-project/lib/HikariCP-5.1.0.jar');
+  add('links/proc/812/fd/6', '/home/alice/secret-project/accounts.db');
+  add('files/proc/813/maps', '7f00-7f01 r-xp 00000000 08:01 12 /home/alice/site-packages/aiohttp/_http_parser.so\n');
+  const left = contentOf(scrubTape(tape)).toString();
+  for (const word of ['HikariCP-5.1.0.jar', '/aiohttp/_http_parser.so']) assert.ok(left.includes(word), word);
+  for (const word of ['alice', 'secret-project', 'accounts']) assert.equal(left.includes(word), false, word);
+});

@@ -7,7 +7,7 @@ import { caseOf, endpoint, listener, sockets } from '../helpers/model.ts';
 const MINUTE = 60_000;
 const HOUR = 3600_000;
 
-type Facts = Partial<Pick<Finding, 'cause' | 'age' | 'fds'>>;
+type Facts = Partial<Pick<Finding, 'cause' | 'age' | 'fds' | 'patterns'>>;
 const judge = (subject: Case, facts: Facts = {}) =>
   judgeSeverity(subject, { cause: 'unknown', ...facts }, DEFAULT_LIMITS);
 const age = (oldestMs: number): Facts => ({
@@ -55,10 +55,21 @@ for (const [what, severity, subject, facts] of [
   });
 }
 
-test('what is harmless stays harmless, whatever the limits say', () => {
-  for (const cause of ['churn', 'half-close'] satisfies Cause[]) {
-    assert.deepEqual(judge(stuck(9999), { cause, ...age(HOUR * 99) }), { severity: 'ok', crossed: [] });
+test('what is harmless stays harmless, whatever the limits say, and the reason is told', () => {
+  for (const cause of ['churn', 'half-close', 'stale-pool'] satisfies Cause[]) {
+    const { severity, crossed, harmless } = judge(stuck(9999), { cause, ...age(HOUR * 99) });
+    assert.deepEqual({ severity, crossed }, { severity: 'ok', crossed: [] });
+    assert.match(harmless ?? '', /\w/);
+    assert.equal(judge(stuck(1), { cause }).harmless, undefined, 'no limit would have been crossed');
   }
+});
+
+test('a pool that grows is judged like any leak, and a table that is full is full', () => {
+  const facts = { cause: 'stale-pool' as const, ...age(HOUR) };
+  assert.equal(judge(stuck(20), { ...facts, patterns: ['accelerating'] }).severity, 'critical');
+  for (const pattern of ['plateau', 'steady'] as const)
+    assert.equal(judge(stuck(20), { ...facts, patterns: [pattern] }).severity, 'ok');
+  assert.equal(judge(stuck(513), { ...facts, fds: { open: 600, limit: 1024 } }).severity, 'critical');
 });
 
 test('only the limits of the worst severity are named', () => {

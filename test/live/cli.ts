@@ -26,7 +26,13 @@ export type JsonFinding = {
   severity: string;
   cause: string;
   confidence: string;
-  holder: { pid: number; name: string; runtime: string; state: string } | null;
+  holder: {
+    pid: number;
+    name: string;
+    runtime: string;
+    libraries: { name: string; version: string | null }[];
+    state: string;
+  } | null;
   listener?: { port: number; queue: number; limit: number; pid: number | null };
   direction: string | null;
   sockets: number;

@@ -63,7 +63,10 @@ test('the package holds what it needs, and nothing of the checkout', () => {
     assert.ok(packed.includes(name), `${name} is missing`);
   for (const name of ['dist/index.js', 'dist/index.d.ts', 'man/unclosed.8', 'schema/report.json'])
     assert.ok(packed.includes(name), `${name} is missing`);
-  const foreign = packed.filter((name) => !/^(dist\/|man\/|schema\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(name));
+  const foreign = packed.filter(
+    (name) =>
+      !/^(dist\/|docs\/(causes\/|check|configuration)|man\/|schema\/|[A-Z]+\.md$|LICENSE$|package\.json$)/.test(name),
+  );
   assert.deepEqual(foreign, []);
 });
 
@@ -80,7 +83,12 @@ installed('no Node.js comes with the package', () => {
     modules.filter((name) => name.startsWith('node-linux')),
     [],
   );
-  assert.deepEqual(modules.filter((name) => !name.startsWith('.')).sort(), ['@koromix', 'koffi', 'unclosed']);
+  assert.deepEqual(modules.filter((name) => !name.startsWith('.')).sort(), [
+    '@koromix',
+    'koffi',
+    'smol-toml',
+    'unclosed',
+  ]);
 });
 
 installed('unclosed --version and --help work', () => {
@@ -88,6 +96,12 @@ installed('unclosed --version and --help work', () => {
   const help = unclosed('--help');
   assert.equal(help.status, 0);
   assert.match(help.stdout, /^unclosed: /);
+});
+
+installed('unclosed explain finds its pages', () => {
+  const { status, stdout, stderr } = unclosed('explain', 'stalled');
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^stalled\n/);
 });
 
 installed('the report works, with netlink, as text and as JSON', () => {

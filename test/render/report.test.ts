@@ -114,6 +114,21 @@ test('with --verbose it says how it was read', () => {
   assert.doesNotMatch(reportOn(snapshot()), /NETLINK_SOCK_DIAG/);
 });
 
+test('with --verbose the limits that are not the default are told, with where they come from', () => {
+  const changed = [{ name: 'warning_age', value: '10 min', source: '--warning-age' }];
+  const told = (options: Partial<ReportOptions>): string =>
+    render(diagnosisOf([]), snapshot(), { verbose: true, ...options });
+  assert.match(told({ changed: [] }), /^limits: the defaults$/m);
+  const page = told({ changed, files: ['/etc/unclosed/config.toml'] });
+  assert.match(page, /^limits: the defaults but warning_age 10 min \(--warning-age\)$/m);
+  assert.match(page, /^configuration: \/etc\/unclosed\/config\.toml$/m);
+});
+
+test('a limit that does not count is told with the reason', () => {
+  const page = renderOne({ severity: 'ok', crossed: [], harmless: 'the pool is bounded', cause: 'stale-pool' });
+  assert.match(page, /^ {4}no alarm: the pool is bounded$/m);
+});
+
 test('paint changes nothing but the styles', () => {
   const findings = diagnosisOf([findingOf(), findingOf({ severity: 'critical' })], { gaps: [gap()] });
   const painted = render(findings, snapshot(), { paint: (style, text) => `<${style}>${text}</>` });

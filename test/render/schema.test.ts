@@ -42,6 +42,7 @@ const EVERYTHING = snapshot({
   processes: [
     process({
       runtime: 'python',
+      libraries: [{ name: 'gunicorn' }, { name: 'aiohttp', version: '3.9.1' }],
       unit: 'shop.service',
       container: { engine: 'docker', id: 'a'.repeat(64), name: 'shop' },
       pod: { uid: 'u', name: 'shop-1', namespace: 'prod' },
