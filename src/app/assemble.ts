@@ -1,4 +1,5 @@
 import { isLoopback } from '../diagnose/listeners.ts';
+import { addEvidence, type StuckInodes } from '../kernel/holder-evidence.ts';
 import type { Walk } from '../kernel/holders.ts';
 import { LibraryBudget } from '../kernel/libraries.ts';
 import { type Machine, OWN_NETNS, type ProcessEntry, readText } from '../kernel/machine.ts';
@@ -148,7 +149,20 @@ function describeHolders(
     process.threadList = threads;
     threadsLeft -= threads.length;
   }
+  const named = [...holders.values()].filter(({ pid }) => walk.holders.has(pid));
+  addEvidence(machine, named, stuckInodes(reader));
   return holders;
+}
+
+function stuckInodes({ sockets }: NamespaceReader): StuckInodes {
+  const all = new Set<number>();
+  const unread = new Set<number>();
+  for (const { state, inode, recvQueue } of sockets) {
+    if (state !== 'CLOSE_WAIT' || inode === undefined) continue;
+    all.add(inode);
+    if (recvQueue > 0) unread.add(inode);
+  }
+  return { all, unread };
 }
 
 /** The start time is in ticks and seconds, so this much later is later. */

@@ -21,7 +21,10 @@ export function scrubTape(tape: Tape): Tape {
     entries.map(([question, all]) => [question, all.map((it) => scrubAnswer(scrubber, question, it))]),
   );
   const scrubbed = new Tape();
-  for (const [question] of tape.entries()) for (const it of answers.get(question) ?? []) scrubbed.add(question, it);
+  for (const [question] of tape.entries()) {
+    const asked = question.startsWith('files/sys/fs/cgroup/') ? scrubber.cgroup(question) : question;
+    for (const it of answers.get(question) ?? []) scrubbed.add(asked, it);
+  }
   return scrubbed;
 }
 
@@ -39,10 +42,7 @@ function scrubAnswer(scrubber: Scrubber, question: string, answer: Answer): Answ
   if (question === PASSWD) return text((it) => scrubber.passwd(it));
   if (/\/cmdline$/.test(question)) return text(programOnly);
   if (/\/status$/.test(question)) return text((it) => scrubber.status(it));
-  if (/\/cgroup$/.test(question))
-    return text((it) =>
-      it.replace(/\buser(-|@)([0-9]+)/g, (_, mark, uid) => `user${mark}${scrubber.uid(Number(uid))}`),
-    );
+  if (/\/cgroup$/.test(question)) return text((it) => scrubber.cgroup(it));
   if (/\/maps$/.test(question))
     return text((it) => it.replace(/ \/\S.*?\/((?:aiohttp\/|charset_normalizer\/)?[^/\n]*)$/gm, ' /$1'));
   // Of open files the names of jars stay, which tell a library, and what is no file: socket:[1234].
@@ -87,6 +87,11 @@ class Scrubber {
     const standIn = 10_001 + this.#uids.size;
     this.#uids.set(uid, standIn);
     return standIn;
+  }
+
+  /** Names of users' slices hold their numbers: in the paths of cgroups, and in questions that go there. */
+  cgroup(text: string): string {
+    return text.replace(/\buser(-|@)([0-9]+)/g, (_, mark, uid) => `user${mark}${this.uid(Number(uid))}`);
   }
 
   /** 10.1.0.1, 10.1.0.2, ...; loopback and wildcard stay. */

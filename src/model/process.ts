@@ -50,7 +50,27 @@ export type Wait = {
 };
 
 /** A thread at one moment. Without `wait` it runs, or waits in a call that is not known here. */
-export type Thread = { tid: number; wait?: Wait };
+export type Thread = {
+  tid: number;
+  wait?: Wait;
+  /** Looked at only where `wait` is absent, a moment after the rest. */
+  state?: ProcessState;
+  /** Share of one processor that it used in that moment, 0 to 1. */
+  busy?: number;
+};
+
+/** A file in an epoll set: its descriptor when it was put in, the events asked for (EPOLL*), its inode since Linux 4.13. */
+export type EpollEntry = { fd: number; events: number; inode?: number };
+
+/** The epoll sets in a descriptor table, each with the sockets of the process in it: inode to events asked for. */
+export type EpollSets = {
+  sets: { fd: number; sockets: ReadonlyMap<number, number> }[];
+  /** Whether these are all it has, and it has no other way to be told (io_uring): what is in none is watched by none. */
+  complete: boolean;
+};
+
+/** How many of the descriptors that were looked at are closed on exec(2). */
+export type CloseOnExec = { looked: number; set: number };
 
 /** Inodes of the sockets in a descriptor table with the numbers of their descriptors. A Map is one. */
 export interface SocketFds {
@@ -86,6 +106,12 @@ export type Process = {
   container?: Container;
   pod?: Pod;
   netns?: number;
+  /** Stopped by the cgroup freezer, as `docker pause` does. */
+  frozen?: boolean;
+  /** Absent when nobody looked, or there are too many sockets to look. */
+  epoll?: EpollSets;
+  /** Of the stuck sockets that it holds; absent when nobody looked. */
+  closeOnExec?: CloseOnExec;
   /** Every socket in its descriptor table; absent when the table was not read. */
   sockets?: SocketFds;
 };

@@ -11,6 +11,8 @@ export type Stat = {
   state: ProcessState;
   parent?: number;
   threads: number;
+  /** Processor time used so far, in ticks like the next. */
+  cpuTicks: number;
   /** Clock ticks after boot, 100 a second (USER_HZ) on every architecture Node runs on. */
   startTicks: number;
 };
@@ -66,6 +68,7 @@ export function parseStat(text: string, path: string): Stat {
     state: processState(field(3), path),
     ...(parentPid === 0 ? {} : { parent: parentPid }),
     threads: integer(field(20), 10, path),
+    cpuTicks: integer(field(14), 10, path) + integer(field(15), 10, path), // utime, stime
     startTicks: integer(field(22), 10, path),
   };
 }

@@ -50,6 +50,9 @@ export type FakeData = {
   unlisted?: number;
   /** Further files, and those below /proc that shall differ. */
   files?: Record<string, string>;
+  /** Targets of links, and names in directories, that shall differ. */
+  links?: Record<string, string>;
+  lists?: Record<string, string[]>;
   /** Protocol by inode of sockets that are in no table; TCP unless said. */
   protocols?: Map<number, string>;
   cgroups?: Map<bigint, number[]>;
@@ -183,11 +186,17 @@ export class FakeMachine implements Machine {
 
   link(path: string): string {
     this.#ask(`link ${path}`);
+    const target = this.data.links?.[path];
+    if (target !== undefined) return target;
+    if (path.includes('/fd/')) throw new SystemError('ENOENT', path);
     return `/usr/bin/${this.#process(Number(path.split('/')[2])).name ?? 'app'}`;
   }
 
   list(path: string): string[] {
     this.#ask(`list ${path}`);
+    const names = this.data.lists?.[path];
+    if (names) return names;
+    if (path.endsWith('/fd')) throw new SystemError('EACCES', path);
     return [path.split('/')[2] ?? ''];
   }
 

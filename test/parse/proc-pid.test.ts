@@ -54,6 +54,7 @@ test('stat gives pid, name, state, parent, threads and start time', () => {
     state: 'sleeping',
     parent: 2461,
     threads: 7,
+    cpuTicks: 46,
     startTicks: 4455,
   });
 });

@@ -1,0 +1,79 @@
+import type { EpollSets, Process, SocketFds } from '../model/process.ts';
+import { parseEpollEntries } from '../parse/fdinfo.ts';
+import { attempt } from './attempt.ts';
+import { type Machine, readText } from './machine.ts';
+
+/**
+ * While the kernel prints an epoll set it holds the set's mutex, which the event loop of the process needs too: 0.3 microseconds
+ * an entry, and it prints anew with a larger buffer until all fits. Processes with more sockets are left in peace.
+ */
+const MOST_SOCKETS = 5000;
+/** Names of descriptors that are read for one report, at 3 microseconds each. */
+const MOST_LINKS = 4000;
+const MOST_LINKS_EACH = 1000;
+
+const EPOLL = 'anon_inode:[eventpoll]';
+const IO_URING = 'anon_inode:[io_uring]';
+
+/** Reads the epoll sets of processes, as many as one report may. */
+export class EpollReader {
+  readonly #machine: Machine;
+  #linksLeft = MOST_LINKS;
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  /** Undefined when it may not be looked at, or has too many sockets. */
+  read({ pid, sockets, threadList = [] }: Process): EpollSets | undefined {
+    if (!sockets || sockets.size > MOST_SOCKETS) return undefined;
+    const others = attempt(() => this.#machine.list(`/proc/${pid}/fd`));
+    if (!others) return undefined;
+    const isSocket = numbersOf(sockets);
+    const waitedOn = new Set(threadList.flatMap(({ wait }) => (wait?.kind === 'events' ? (wait.fd ?? []) : [])));
+    // Those that a thread waits on first: they are epoll sets for sure.
+    const fds = others
+      .map(Number)
+      .filter((fd) => !isSocket.has(fd))
+      .sort((a, b) => Number(waitedOn.has(b)) - Number(waitedOn.has(a)) || a - b);
+    const looked = fds.slice(0, Math.min(MOST_LINKS_EACH, this.#linksLeft));
+    this.#linksLeft -= looked.length;
+    return this.#readSets(pid, looked, sockets, looked.length === fds.length);
+  }
+
+  #readSets(pid: number, fds: number[], sockets: SocketFds, all: boolean): EpollSets {
+    const result: EpollSets = { sets: [], complete: all };
+    for (const fd of fds) {
+      const name = attempt(() => this.#machine.link(`/proc/${pid}/fd/${fd}`));
+      if (name === IO_URING) result.complete = false;
+      if (name !== EPOLL) continue;
+      const path = `/proc/${pid}/fdinfo/${fd}`;
+      const entries = attempt(() => parseEpollEntries(readText(this.#machine, path), path));
+      if (entries) result.sets.push({ fd, sockets: inodesOf(entries, sockets) });
+      else result.complete = false;
+    }
+    return result;
+  }
+}
+
+function numbersOf(sockets: SocketFds): Set<number> {
+  const numbers = new Set<number>();
+  for (const inode of sockets.keys()) for (const fd of sockets.get(inode) ?? []) numbers.add(fd);
+  return numbers;
+}
+
+/** Before Linux 4.13 only the number tells which socket it is, which may be another's by now. */
+function inodesOf(entries: ReturnType<typeof parseEpollEntries>, sockets: SocketFds): Map<number, number> {
+  const byFd = entries.some(({ inode }) => inode === undefined) ? inodeByFd(sockets) : undefined;
+  const events = new Map<number, number>();
+  for (const { fd, inode = byFd?.get(fd), events: asked } of entries) {
+    if (inode !== undefined && sockets.has(inode)) events.set(inode, asked);
+  }
+  return events;
+}
+
+function inodeByFd(sockets: SocketFds): Map<number, number> {
+  const inodes = new Map<number, number>();
+  for (const inode of sockets.keys()) for (const fd of sockets.get(inode) ?? []) inodes.set(fd, inode);
+  return inodes;
+}

@@ -1,0 +1,96 @@
+import type { CloseOnExec, Process, SocketFds, Thread } from '../model/process.ts';
+import { parseCloseOnExec } from '../parse/fdinfo.ts';
+import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
+import { parseStat } from '../parse/proc-pid.ts';
+import { attempt } from './attempt.ts';
+import { EpollReader } from './epoll.ts';
+import { type Machine, readText } from './machine.ts';
+
+/** Sockets in CLOSE_WAIT by inode, and those of them in which something lies unread. */
+export type StuckInodes = { all: ReadonlySet<number>; unread: ReadonlySet<number> };
+
+/** More holders than this are not looked into any deeper: the report names the worst. */
+const MOST_HOLDERS = 200;
+
+/**
+ * Adds to processes that hold stuck sockets what /proc tells of why: whether they are frozen, which sockets their event
+ * loops know, what their descriptors do on exec, and which of their threads are busy. Nothing of it touches them.
+ */
+export function addEvidence(machine: Machine, holders: Process[], stuck: StuckInodes): void {
+  const epoll = new EpollReader(machine);
+  const looked = holders.slice(0, MOST_HOLDERS);
+  for (const process of looked) {
+    const frozen = readFrozen(machine, process.pid);
+    if (frozen !== undefined) process.frozen = frozen;
+    const sets = epoll.read(process);
+    if (sets) process.epoll = sets;
+    const closeOnExec = readCloseOnExec(machine, process, stuck.all);
+    if (closeOnExec) process.closeOnExec = closeOnExec;
+  }
+  watchBusyThreads(machine, looked, stuck.unread);
+}
+
+function readFrozen(machine: Machine, pid: number): boolean | undefined {
+  const cgroup = attempt(() => readText(machine, `/proc/${pid}/cgroup`));
+  for (const path of freezerFiles(cgroup ?? '')) {
+    const frozen = attempt(() => parseFrozen(readText(machine, path)));
+    if (frozen !== undefined) return frozen;
+  }
+  return undefined;
+}
+
+/** Descriptors of a process that are asked for their flags. A program makes them all in the same way. */
+const FLAGS_SAMPLE = 4;
+
+function readCloseOnExec(
+  machine: Machine,
+  { pid, sockets }: Process,
+  stuck: ReadonlySet<number>,
+): CloseOnExec | undefined {
+  const result: CloseOnExec = { looked: 0, set: 0 };
+  for (const inode of sockets?.keys() ?? []) {
+    if (result.looked === FLAGS_SAMPLE) break;
+    const [fd] = stuck.has(inode) ? (sockets?.get(inode) ?? []) : [];
+    if (fd === undefined) continue;
+    const path = `/proc/${pid}/fdinfo/${fd}`;
+    const set = attempt(() => parseCloseOnExec(readText(machine, path), path));
+    if (set === undefined) continue;
+    result.looked++;
+    if (set) result.set++;
+  }
+  return result.looked > 0 ? result : undefined;
+}
+
+/** A thread that computes all this time without a pause does nothing else; the kernel counts in ticks of 10 ms. */
+const SECOND_LOOK_MS = 200;
+const TICK_MS = 10;
+/** So many running threads at once are a busy program, not one that spins. */
+const MOST_RUNNING = 64;
+
+/** Looks twice at threads that wait in no call, but only where unread data asks who should have read it. */
+function watchBusyThreads(machine: Machine, holders: Process[], unread: ReadonlySet<number>): void {
+  const running = holders
+    .filter(({ sockets }) => holdsAny(sockets, unread))
+    .flatMap(({ pid, threadList = [] }) => threadList.filter(({ wait }) => !wait).map((thread) => ({ pid, thread })));
+  if (running.length === 0 || running.length > MOST_RUNNING) return;
+  const before = running.map(({ pid, thread }) => statOf(machine, pid, thread));
+  machine.pause(SECOND_LOOK_MS);
+  running.forEach(({ pid, thread }, i) => {
+    const first = before[i];
+    const second = statOf(machine, pid, thread);
+    if (!first || !second) return;
+    // Passing through a state is not being in it.
+    if (second.state === first.state) thread.state = second.state;
+    thread.busy = Math.min(1, ((second.cpuTicks - first.cpuTicks) * TICK_MS) / SECOND_LOOK_MS);
+  });
+}
+
+function holdsAny(sockets: SocketFds | undefined, inodes: ReadonlySet<number>): boolean {
+  for (const inode of sockets?.keys() ?? []) if (inodes.has(inode)) return true;
+  return false;
+}
+
+function statOf(machine: Machine, pid: number, { tid }: Thread): ReturnType<typeof parseStat> | undefined {
+  const path = `/proc/${pid}/task/${tid}/stat`;
+  return attempt(() => parseStat(readText(machine, path), path));
+}
