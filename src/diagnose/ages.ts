@@ -37,6 +37,25 @@ export const hasExactAge = ({ lastAckReceivedMs, lastDataReceivedMs }: TcpSocket
   lastDataReceivedMs !== undefined &&
   Math.abs(lastDataReceivedMs - lastAckReceivedMs) <= SAME_MOMENT_MS;
 
+/** Nothing that the peer acknowledges so much later than it was sent is an acknowledgement of it: a second is long for a round trip. */
+const LONGEST_ROUND_TRIP_MS = 1000;
+/** The share of an age that two bounds may differ by, and still tell when it began. */
+const NEARLY = 0.02;
+
+/**
+ * The age, where the bounds agree or the lower one cannot have been renewed: no keepalive probe was answered, and the last
+ * acknowledgement came too late to be one of data of ours, so it came with the FIN. Undefined when neither is known.
+ */
+export function knownAge(socket: TcpSocket): number | undefined {
+  const { lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs, timer } = socket;
+  if (lastAckReceivedMs === undefined || lastDataReceivedMs === undefined) return undefined;
+  if (hasWrapped(lastAckReceivedMs, lastDataReceivedMs)) return undefined;
+  const atLeastMs = Math.min(lastAckReceivedMs, lastDataReceivedMs);
+  if (lastDataReceivedMs - atLeastMs <= Math.max(SAME_MOMENT_MS, NEARLY * atLeastMs)) return atLeastMs;
+  if (timer !== 'none' || socket.keepalive || lastDataSentMs === undefined) return undefined;
+  return lastDataSentMs - lastAckReceivedMs > LONGEST_ROUND_TRIP_MS ? atLeastMs : undefined;
+}
+
 /** Whether a socket has been in CLOSE_WAIT for longer than the limit: `maybe` when its age cannot tell. */
 export type Standing = 'stuck' | 'maybe' | 'young';
 

@@ -1,10 +1,10 @@
 import type { Arrivals } from '../model/finding.ts';
 import type { TcpSocket } from '../model/socket.ts';
-import { ageAtLeast, hasExactAge, standingOf } from './ages.ts';
+import { knownAge, standingOf } from './ages.ts';
 
 /** Fewer sockets than this say nothing about a rate: with 10 its 95 % interval still spans half to twice (Poisson). */
 const FEWEST = 10;
-/** The share of stuck sockets whose age must be exact: the others are taken to have come like them. */
+/** The share of stuck sockets whose age must be known: the others are taken to have come like them. */
 const MOSTLY = 0.8;
 /** A rate from less time than this is told by the chance of a few seconds. */
 const SHORTEST_WINDOW_MS = 60_000;
@@ -17,15 +17,15 @@ const PAUSE_IN_GAPS = 5;
 /**
  * How fast stuck sockets come (given the oldest first): their number over the time since the oldest. The ages of what is left are a sample of
  * the arrivals, if what arrives stays; sockets that were closed in time are not seen, and so not counted as leak.
- * Undefined when too few ages are exact, all are young, or nothing has arrived for long.
+ * Undefined when too few ages are known, all are young, or nothing has arrived for long.
  */
 export function arrivalsOf(sockets: TcpSocket[], stuckAfterMs: number): Arrivals | undefined {
   const ages: number[] = [];
   let stuck = 0;
   for (const socket of sockets) {
-    const age = ageAtLeast(socket);
+    const age = knownAge(socket);
     if (standingOf(socket, stuckAfterMs) !== 'young') stuck++;
-    if (age >= stuckAfterMs && hasExactAge(socket)) ages.push(age);
+    if (age !== undefined && age >= stuckAfterMs) ages.push(age);
   }
   const [oldest] = ages;
   const youngest = ages.at(-1);

@@ -10,6 +10,7 @@ import type { WaitReader } from './waits.ts';
 /** What a case is made with: the same for all cases of a snapshot. */
 export type CaseContext = {
   stuckAfterMs: number;
+  takenAt: number;
   holders: Holders;
   ends: OtherEnds;
   waits: WaitReader;

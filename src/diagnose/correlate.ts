@@ -3,48 +3,96 @@ import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { CaseBuilder, type CaseContext } from './case-builder.ts';
+import { type Elsewhere, HeldSockets } from './held.ts';
 import { Holders } from './holders.ts';
+import type { Judge, JudgedCase } from './judged.ts';
 import { ListenerIndex } from './listeners.ts';
 import { OtherEnds } from './other-ends.ts';
 import { WaitReader } from './waits.ts';
 
 /** Sorts the CLOSE_WAIT sockets of a snapshot into cases: one for each holder, listener or owner. */
 export function correlate(snapshot: Snapshot, stuckAfterMs: number): Case[] {
+  const { held, elsewhere, others } = gather(snapshot, stuckAfterMs);
+  return [...held.map(([process, sockets]) => sockets.whole(elsewhere(process))), ...others];
+}
+
+/** The same with each case judged, and those of a holder told apart by cause. */
+export function correlateAndJudge(snapshot: Snapshot, stuckAfterMs: number, judge: Judge): JudgedCase[] {
+  const { held, elsewhere, others } = gather(snapshot, stuckAfterMs);
+  return [
+    ...held.flatMap(([process, sockets]) => sockets.cases(elsewhere(process), judge)),
+    ...others.map((subject) => ({ subject, judged: judge(subject) })),
+  ];
+}
+
+type Gathered = {
+  held: [Process, HeldSockets][];
+  elsewhere: (process: Process) => Elsewhere;
+  /** Of the other kinds. */
+  others: Case[];
+};
+
+function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const index = new ListenerIndex(snapshot.listeners);
   const holders = new Holders(snapshot);
   const ends = new OtherEnds(snapshot, holders, index);
   const waits = new WaitReader(snapshot, index);
-  const builders = new Builders({ stuckAfterMs, holders, ends, waits, index, services: snapshot.services });
-  const connections = snapshot.byState.ESTABLISHED === undefined ? undefined : new Map<Process, number>();
+  const { takenAt, services } = snapshot;
+  const builders = new Builders({ stuckAfterMs, takenAt, holders, ends, waits, index, services });
+  const others = snapshot.byState.ESTABLISHED === undefined ? undefined : new OtherConnections(holders);
   const accepting = new EndsWithoutListener(snapshot, index);
 
   for (const socket of snapshot.sockets) {
-    const listener = socket.state === 'CLOSE_WAIT' ? index.of(socket) : undefined;
-    const primary = holders.primary(socket.inode, listener);
-    if (connections) countElsewhere(connections, socket, primary, holders);
-    if (socket.state !== 'CLOSE_WAIT') continue;
+    const listener = index.of(socket);
     const inbound = listener !== undefined || accepting.has(socket);
+    if (socket.state !== 'CLOSE_WAIT') {
+      others?.add(socket, inbound);
+      continue;
+    }
+    const primary = holders.primary(socket.inode, listener);
+    others?.addShared(socket, primary);
     builders.of(socket, primary, listener).add(socket, inbound, listener);
   }
-  return [...builders.build(connections), ...closedCases(snapshot)];
+  return {
+    held: builders.held,
+    elsewhere: (process) => others?.of(process),
+    others: [...builders.build(), ...closedCases(snapshot)],
+  };
 }
 
-/** Counts the connections of each process but those that its own case counts: the CLOSE_WAIT ones it is named for. */
-function countElsewhere(
-  connections: Map<Process, number>,
-  { state, inode }: TcpSocket,
-  primary: Process | undefined,
-  holders: Holders,
-): void {
-  const count = (process: Process): void => void connections.set(process, (connections.get(process) ?? 0) + 1);
-  if (primary && state !== 'CLOSE_WAIT') count(primary);
-  for (const other of holders.others(inode, primary)) count(other);
+/** The connections of each process but those that its own case counts: the CLOSE_WAIT ones it is named for. */
+class OtherConnections {
+  readonly #holders: Holders;
+  readonly #of = new Map<Process, NonNullable<Elsewhere>>();
+
+  constructor(holders: Holders) {
+    this.#holders = holders;
+  }
+
+  add(socket: TcpSocket, inbound: boolean): void {
+    for (const holder of this.#holders.of(socket.inode)) {
+      const known = this.of(holder);
+      known.connections++;
+      known.siblings.push({ socket, inbound });
+    }
+  }
+
+  /** A CLOSE_WAIT socket counts for all its holders but the one it is told of. */
+  addShared({ inode }: TcpSocket, primary: Process | undefined): void {
+    for (const other of this.#holders.others(inode, primary)) this.of(other).connections++;
+  }
+
+  of(process: Process): NonNullable<Elsewhere> {
+    return remembered(this.#of, process, () => ({ connections: 0, siblings: [] }));
+  }
 }
+
+type Gatherer = { add(socket: TcpSocket, inbound: boolean, listener: Listener | undefined): void };
 
 /** Finds or makes the case a socket belongs to. */
 class Builders {
   readonly #context: CaseContext;
-  readonly #held = new Map<Process, CaseBuilder>();
+  readonly #held = new Map<Process, HeldSockets>();
   readonly #backlog = new Map<Listener, CaseBuilder>();
   readonly #unowned = new Map<string, CaseBuilder>();
 
@@ -52,11 +100,9 @@ class Builders {
     this.#context = context;
   }
 
-  of(socket: TcpSocket, process: Process | undefined, listener: Listener | undefined): CaseBuilder {
+  of(socket: TcpSocket, process: Process | undefined, listener: Listener | undefined): Gatherer {
     const context = this.#context;
-    if (process) {
-      return remembered(this.#held, process, () => new CaseBuilder(context, { kind: 'held', process }));
-    }
+    if (process) return remembered(this.#held, process, () => new HeldSockets(context, process));
     if (socket.inode === undefined && listener) {
       return remembered(this.#backlog, listener, () => {
         const process = context.holders.primary(listener.inode, listener);
@@ -67,11 +113,13 @@ class Builders {
     return remembered(this.#unowned, key, () => new CaseBuilder(context, { kind: 'unowned' }));
   }
 
-  build(connections: Map<Process, number> | undefined): Case[] {
-    return [
-      ...[...this.#held].map(([process, builder]) => builder.build(connections && (connections.get(process) ?? 0))),
-      ...[...this.#backlog.values(), ...this.#unowned.values()].map((builder) => builder.build(undefined)),
-    ];
+  get held(): [Process, HeldSockets][] {
+    return [...this.#held];
+  }
+
+  /** Those that no process holds. */
+  build(): Case[] {
+    return [...this.#backlog.values(), ...this.#unowned.values()].map((builder) => builder.build(undefined));
   }
 }
 

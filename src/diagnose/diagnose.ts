@@ -12,16 +12,19 @@ import type { Snapshot } from '../model/snapshot.ts';
 import { nextSteps } from './advice/index.ts';
 import { ageAtLeast, hasExactAge } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
-import { correlate } from './correlate.ts';
+import { correlateAndJudge } from './correlate.ts';
 import { ageEvidence, holderEvidence, receiveQueueEvidence, threadEvidence } from './evidence.ts';
+import type { Judged, JudgedCase } from './judged.ts';
+import { type Found, patternsOf } from './patterns.ts';
 import { RULES } from './rules/index.ts';
 import { judgeSeverity, rankOf, worst } from './severity.ts';
 
 /** Says what is stuck in a snapshot, since when, how bad it is, and what to do. Pure: the same snapshot, the same answer. */
 export function diagnose(snapshot: Snapshot, limits: Limits = DEFAULT_LIMITS): Diagnosis {
-  const cases = correlate(snapshot, limits.stuckAfterMs);
+  const judgedCases = correlateAndJudge(snapshot, limits.stuckAfterMs, (subject) => causeOf(subject, snapshot));
+  const cases = judgedCases.map(({ subject }) => subject);
   const held = heldByProcess(cases);
-  const findings = cases.map((subject) => findingOf(subject, snapshot, limits, held));
+  const findings = judgedCases.map((it) => findingOf(it, snapshot, limits, held));
   findings.sort(
     (a, b) => rankOf(b.severity) - rankOf(a.severity) || concerned(b.subject) - concerned(a.subject) || inOrder(a, b),
   );
@@ -50,11 +53,18 @@ const concerned = ({ stuck, maybeStuck, closedFds, sockets }: Case): number =>
 
 const inOrder = (a: Finding, b: Finding): number => (a.subject.process?.pid ?? 0) - (b.subject.process?.pid ?? 0);
 
-function findingOf(subject: Case, snapshot: Snapshot, limits: Limits, held: Map<Process, number>): Finding {
-  const { cause, confidence, evidence } = causeOf(subject, snapshot);
+function findingOf(
+  { subject, judged: verdict }: JudgedCase,
+  snapshot: Snapshot,
+  limits: Limits,
+  held: Map<Process, number>,
+): Finding {
+  const { cause, confidence, evidence } = verdict;
   const age = agesOf(subject);
   // An accept queue is bounded: what has come in it says nothing about what would come.
   const arrivals = subject.kind === 'backlog' ? undefined : arrivalsOf(subject.sockets, limits.stuckAfterMs);
+  const pattern =
+    subject.kind === 'held' && cause !== 'churn' ? patternsOf(subject.sockets, limits.stuckAfterMs) : NO_PATTERN;
   const fds = fdsOf(subject, arrivals?.perHour);
   const inAll = subject.kind !== 'backlog' && subject.process ? (held.get(subject.process) ?? 0) : 0;
   const alsoHeld = Math.max(0, inAll - heldIn(subject));
@@ -66,7 +76,7 @@ function findingOf(subject: Case, snapshot: Snapshot, limits: Limits, held: Map<
   return {
     ...judged,
     confidence: tooMany ? 'undecided' : confidence,
-    patterns: [],
+    patterns: pattern.patterns,
     subject,
     ...facts,
     cause: told,
@@ -74,13 +84,16 @@ function findingOf(subject: Case, snapshot: Snapshot, limits: Limits, held: Map<
     evidence: [
       ...evidence,
       ...receiveQueueEvidence(subject),
-      ...holderEvidence(subject),
+      ...holderEvidence(subject, cause),
+      ...pattern.evidence,
       ...threadEvidence(subject, cause),
       ...ageEvidence(subject),
     ],
     next: nextSteps(told, subject, snapshot.reading.asRoot),
   };
 }
+
+const NO_PATTERN: Found = { patterns: [], evidence: [] };
 
 /** Descriptors that a case accounts for: stuck or closed. An accept queue has none. */
 const heldIn = ({ kind, stuck, maybeStuck, closedFds }: Case): number =>
@@ -93,8 +106,6 @@ function heldByProcess(cases: Case[]): Map<Process, number> {
   }
   return held;
 }
-
-type Judged = Pick<Finding, 'cause' | 'confidence'> & { evidence: Evidence[] };
 
 /** The first rule that says yes. Without one the cause stays unknown, with what the undecided ones saw. */
 function causeOf(subject: Case, snapshot: Snapshot): Judged {

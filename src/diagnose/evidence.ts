@@ -40,9 +40,9 @@ export function receiveQueueEvidence({ kind, sockets }: Case): Evidence[] {
   ].flatMap(({ count, fact, says }) => (count > 0 ? [{ fact, says }] : []));
 }
 
-export function holderEvidence({ kind, coHolders, process }: Case): Evidence[] {
+export function holderEvidence({ kind, coHolders, process }: Case, cause: Cause): Evidence[] {
   const [first] = coHolders;
-  if (!first || !process) return [];
+  if (!first || !process || cause === 'inherited-fd') return [];
   const others = coHolders.slice(0, 3).map((it) => `${it.process.name} ${it.process.pid}`);
   const more = coHolders.length > 3 ? ` and ${coHolders.length - 3} more` : '';
   if (kind === 'backlog') {
@@ -56,10 +56,10 @@ export function holderEvidence({ kind, coHolders, process }: Case): Evidence[] {
   ];
 }
 
-/** What the threads do that should read, close or accept. The rule for stalled programs tells it by itself. */
+/** What the threads do that should read, close or accept, where no rule has told what matters of it. */
 export function threadEvidence(subject: Case, cause: Cause): Evidence[] {
   const { kind, process, waits } = subject;
-  if (!process || cause === 'stalled' || cause === 'churn') return [];
+  if (!process || (cause !== 'unknown' && kind === 'held')) return [];
   if (kind !== 'backlog') return waits ? waitEvidence(waits, process.name) : [];
   const together = waitsTogether(subject);
   if (!together) return [];

@@ -42,7 +42,14 @@ export class WaitReader {
         : { threads: 1, kind, socket: this.#snapshot.byState.ESTABLISHED === undefined ? 'unread' : 'other' };
     }
     const silentMs = silence(socket);
-    return { threads: 1, kind, end: this.#endOf(socket), ...(silentMs !== undefined && { silentMs }) };
+    const asked = awaitsAnswer(socket);
+    return {
+      threads: 1,
+      kind,
+      end: this.#endOf(socket),
+      ...(silentMs !== undefined && { silentMs }),
+      ...(asked && { asked }),
+    };
   }
 
   #endOf(socket: TcpSocket): PeerGroup {
@@ -94,7 +101,14 @@ function inodesByFd({ threadList = [], sockets }: Process): Map<number, number> 
   return inodes;
 }
 
-function silence({ lastDataSentMs, lastDataReceivedMs }: TcpSocket): number | undefined {
+/** Whether this side spoke last. One that only waits for what may come, as for news, was spoken to last. */
+export const awaitsAnswer = ({ state, lastDataSentMs, lastDataReceivedMs }: TcpSocket): boolean =>
+  state === 'ESTABLISHED' &&
+  lastDataSentMs !== undefined &&
+  lastDataReceivedMs !== undefined &&
+  lastDataSentMs < lastDataReceivedMs;
+
+export function silence({ lastDataSentMs, lastDataReceivedMs }: TcpSocket): number | undefined {
   if (lastDataSentMs === undefined || lastDataReceivedMs === undefined) return undefined;
   return Math.min(lastDataSentMs, lastDataReceivedMs);
 }
@@ -114,6 +128,7 @@ function merge(group: WaitGroup, other: WaitGroup): void {
   group.threads += other.threads;
   if (group.silentMs === undefined || other.silentMs === undefined) delete group.silentMs;
   else group.silentMs = Math.min(group.silentMs, other.silentMs);
+  if (!other.asked) delete group.asked;
 }
 
 /** So long without a byte in either direction is no answer on its way. */
@@ -147,6 +162,16 @@ export function waitsTogether({ waits: own, coHolders }: Case): (Waits & { proce
   const threads = all.reduce((sum, waits) => sum + waits.threads, 0);
   return { threads, groups: largestFirst(groups), processes: all.length };
 }
+
+/** Those of its threads that are ready for what comes: in accept, or waiting for events. */
+export const readyEvidence = (waits: Waits, whose: string): Evidence[] =>
+  waits.groups
+    .filter(({ kind }) => kind === 'accept' || kind === 'events')
+    .slice(0, 2)
+    .map((group) => ({
+      fact: sentence(group, waits, whose),
+      says: 'the program is free to do something about these, and does not',
+    }));
 
 /** What a process waits for, in words: what its threads do on connections, or else what they do at all. */
 export function waitEvidence(waits: Waits, whose: string): Evidence[] {

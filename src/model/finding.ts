@@ -52,10 +52,38 @@ export type WaitGroup = {
   socket?: 'other' | 'unread';
   /** How long nothing has been sent or received on that connection. */
   silentMs?: number;
+  /** What was sent there last has not been answered: whoever waits, waits for an answer. */
+  asked?: boolean;
 };
 
 /** What all threads of a process were doing at one moment, the largest group first. */
 export type Waits = { threads: number; groups: WaitGroup[] };
+
+/**
+ * What lies unread, as Recv-Q tells: nothing, the end alone (one byte for the FIN, or a TLS goodbye with it), or data.
+ * It is what the runtime did, which may read on behalf of a handler.
+ */
+export type Reception = 'read' | 'end' | 'unread';
+
+/**
+ * What the epoll sets of the holder ask about a socket: nothing, for it is in none of them (`none`); something, but not
+ * about reading (`off`); reading, once, and that was told (`spent`); reading, told again at every wait (`level`) or when
+ * something new comes (`edge`); `some` when it is in a set that was not read.
+ */
+export type Interest = 'none' | 'off' | 'spent' | 'level' | 'edge' | 'some';
+
+/** What the kernel says of each of the sockets of a case alike. */
+export type Traits = {
+  reception: Reception;
+  /** Absent when it is not known. */
+  interest?: Interest;
+  /** Whether this side still sends: and it is taken (`sending`), or it is not (`clogged`). */
+  flow: 'still' | 'sending' | 'clogged';
+  /** The other leg of each, where a process relays between two connections. */
+  legs?: TcpSocket[];
+  /** The connections are older than the process that holds them. */
+  olderThanHolder: boolean;
+};
 
 /**
  * The sockets of one holder, before anybody says why they are there:
@@ -86,6 +114,12 @@ export type Case = {
   waits?: Waits;
   direction: Direction;
   peers: PeerGroup[];
+  /** Of kind `held`, when its sockets are alike. */
+  traits?: Traits;
+  /** With `traits`: inbound stuck sockets of the whole process in which data lies unread. */
+  unreadBeside?: number;
+  /** Other connections of the process that are not in CLOSE_WAIT; absent when they were not read. */
+  siblings?: readonly TcpSocket[];
 };
 
 export type Verdict =

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { arrivalsOf } from '../../src/diagnose/arrivals.ts';
 import { aged, socket, times } from '../helpers/model.ts';
+import { random } from '../helpers/random.ts';
 
 const MINUTE = 60_000;
 const HOUR = 3600_000;
@@ -13,17 +14,6 @@ const rateOf = (ages: number[]) =>
     ages.toSorted((a, b) => b - a).map((age) => socket(aged(age))),
     LIMIT,
   );
-
-/** Numbers between 0 and 1, the same for the same seed (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Ages of sockets that came at random, `perHour` on average, over the last `hours`. */
 function poisson(seed: number, perHour: number, hours: number): number[] {

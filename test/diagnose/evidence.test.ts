@@ -31,9 +31,15 @@ const coHolders = (count: number) =>
   times(count, (i) => ({ process: process({ pid: 900 + i, name: `w${i}` }), sockets: 7 }));
 
 test('a single holder is no evidence, further ones are, and more than three are counted', () => {
-  assert.deepEqual(holderEvidence(caseOf()), []);
-  assert.match(holderEvidence(caseOf({ coHolders: coHolders(1) }))[0]?.fact ?? '', /also open in w0 900 \(7 sockets\)/);
-  assert.match(holderEvidence(caseOf({ coHolders: coHolders(5) }))[0]?.fact ?? '', /w0 900, w1 901, w2 902 and 2 more/);
+  assert.deepEqual(holderEvidence(caseOf(), 'unknown'), []);
+  assert.match(
+    holderEvidence(caseOf({ coHolders: coHolders(1) }), 'unknown')[0]?.fact ?? '',
+    /also open in w0 900 \(7 sockets\)/,
+  );
+  assert.match(
+    holderEvidence(caseOf({ coHolders: coHolders(5) }), 'unknown')[0]?.fact ?? '',
+    /w0 900, w1 901, w2 902 and 2 more/,
+  );
 });
 
 test('an age that is not known is told, with keepalive as the reason only where it is on', () => {

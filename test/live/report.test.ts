@@ -10,18 +10,19 @@ const skip = missing('root', 'python3');
 
 type Expectation = { cause: string; holders?: 'pids' | 'nobody'; check?: (finding: JsonFinding, truth: Truth) => void };
 
+// A program with one thread that is blocked elsewhere: what it has not read at all it cannot come to (stalled).
 const CASES: [name: string, expected: Expectation, options?: WorkloadOptions][] = [
-  ['missing-close', { cause: 'unknown' }],
-  ['missing-close', { cause: 'unknown' }, { family: '6' }],
-  ['missing-close', { cause: 'unknown' }, { family: 'mapped' }],
-  ['unread', { cause: 'unknown' }],
-  ['forgotten', { cause: 'unknown' }],
-  ['outbound', { cause: 'unknown', check: outboundToAProcessHere }],
-  ['inherited', { cause: 'unknown', check: namesTheOtherHolders }],
-  ['passed', { cause: 'unknown' }],
+  ['missing-close', { cause: 'missing-close' }],
+  ['missing-close', { cause: 'missing-close' }, { family: '6' }],
+  ['missing-close', { cause: 'missing-close' }, { family: 'mapped' }],
+  ['unread', { cause: 'stalled' }],
+  ['forgotten', { cause: 'forgotten' }],
+  ['outbound', { cause: 'stale-pool', check: outboundToAProcessHere }],
+  ['inherited', { cause: 'missing-close', check: namesTheOtherHolders }],
+  ['passed', { cause: 'stalled' }],
   ['stopped', { cause: 'stalled', check: (finding) => assert.equal(finding.holder?.state, 'stopped') }],
-  ['keepalive', { cause: 'unknown' }],
-  ['nasty-name', { cause: 'unknown' }],
+  ['keepalive', { cause: 'missing-close' }],
+  ['nasty-name', { cause: 'missing-close' }],
 ];
 
 for (const [name, { cause, check }, options] of CASES) {

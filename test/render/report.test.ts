@@ -251,7 +251,7 @@ const leaking = (count: number, fields: Parameters<typeof socket>[0] = {}) => {
     socket({
       inode: 1000 + i,
       peer: endpoint(`10.0.0.${5 + (i % 7)}:${40_000 + i}`),
-      ...aged(60_000 + i * 48_000),
+      ...aged(60_000 + i * 48_000 + ((i * 7919) % 45_000)), // as irregular as people are
       ...fields,
     }),
   );

@@ -1,0 +1,130 @@
+import type { Case, Interest, Traits } from '../model/finding.ts';
+import type { Process } from '../model/process.ts';
+import type { Listener, TcpSocket } from '../model/socket.ts';
+import { standingOf } from './ages.ts';
+import { CaseBuilder, type CaseContext } from './case-builder.ts';
+import type { Item, Judge, JudgedCase } from './judged.ts';
+import { type Leg, matchLegs } from './legs.ts';
+import { mergeParts, type Part } from './merge.ts';
+import { traitsOf } from './traits.ts';
+
+/** Other connections of the same process; absent when they were not read. */
+export type Elsewhere = { connections: number; siblings: Leg[] } | undefined;
+
+/**
+ * The CLOSE_WAIT sockets that one process holds. They can have several causes, so they are sorted by what the kernel says
+ * of each, every sort is judged, and what has the same cause is put together again.
+ */
+export class HeldSockets {
+  readonly #context: CaseContext;
+  readonly #process: Process;
+  readonly #items: Item[] = [];
+
+  constructor(context: CaseContext, process: Process) {
+    this.#context = context;
+    this.#process = process;
+  }
+
+  add(socket: TcpSocket, inbound: boolean, listener: Listener | undefined): void {
+    this.#items.push({ socket, inbound, listener });
+  }
+
+  /** All in one case. */
+  whole(elsewhere: Elsewhere): Case {
+    return this.#build(this.#items, elsewhere);
+  }
+
+  cases(elsewhere: Elsewhere, judge: Judge): JudgedCase[] {
+    const { stuckAfterMs } = this.#context;
+    const young: Item[] = [];
+    const stuck: Item[] = [];
+    for (const item of this.#items) {
+      (standingOf(item.socket, stuckAfterMs) === 'young' ? young : stuck).push(item);
+    }
+    const parts = this.#sort(stuck, elsewhere).map(({ items, traits }): Part => {
+      const subject = this.#build(items, elsewhere, traits, stuck);
+      return { items, judged: judge(subject), subject };
+    });
+    return mergeParts(parts, young, this.#process).map(({ items, judged, subject }) => {
+      const built = subject ?? this.#build(items, elsewhere);
+      return { subject: built, judged: judged ?? judge(built) };
+    });
+  }
+
+  #sort(stuck: Item[], elsewhere: Elsewhere): { items: Item[]; traits: Traits }[] {
+    const legs = credibleLegs(stuck, matchLegs(stuck, elsewhere?.siblings ?? []));
+    const sides = sidesOf(stuck);
+    const sorts = new Map<number, { items: Item[]; traits: Traits }>();
+    stuck.forEach((item, i) => {
+      const traits = traitsOf(this.#process, this.#context.takenAt, item.socket);
+      const leg = legs.get(item.socket);
+      const key = (sides[i] ?? 0) * KINDS + kindOf(traits, leg !== undefined);
+      let sort = sorts.get(key);
+      if (!sort) {
+        sort = { items: [], traits: { ...traits, ...(leg && { legs: [] }) } };
+        sorts.set(key, sort);
+      }
+      sort.items.push(item);
+      if (leg) sort.traits.legs?.push(leg);
+    });
+    return [...sorts.values()];
+  }
+
+  #build(items: Item[], elsewhere: Elsewhere, traits?: Traits, stuck: Item[] = []): Case {
+    const builder = new CaseBuilder(this.#context, { kind: 'held', process: this.#process });
+    for (const { socket, inbound, listener } of items) builder.add(socket, inbound, listener);
+    const others = this.#items.length - items.length;
+    const subject = builder.build(elsewhere && elsewhere.connections + others);
+    const unreadBeside = stuck.filter(({ socket, inbound }) => inbound && socket.recvQueue > 1).length;
+    return {
+      ...subject,
+      ...(traits && { traits, unreadBeside }),
+      ...(elsewhere && { siblings: elsewhere.siblings.map(({ socket }) => socket) }),
+    };
+  }
+}
+
+const INTERESTS: readonly (Interest | undefined)[] = [undefined, 'none', 'off', 'spent', 'level', 'edge', 'some'];
+const RECEPTIONS = ['read', 'end', 'unread'];
+const FLOWS = ['still', 'sending', 'clogged'];
+const KINDS = 256;
+
+/** A number for what is judged alike. Some things say all by themselves, whatever else is true of a socket. */
+function kindOf({ reception, interest, flow, olderThanHolder }: Traits, hasLeg: boolean): number {
+  if (olderThanHolder) return 0;
+  if (flow !== 'still') return FLOWS.indexOf(flow);
+  if (hasLeg) return 4 + RECEPTIONS.indexOf(reception);
+  return 8 + INTERESTS.indexOf(interest) * RECEPTIONS.length + RECEPTIONS.indexOf(reception);
+}
+
+/** A few equal times are chance. So many of them are not, nor is a leg on which the end was passed on (FIN_WAIT2). */
+const FEWEST_LEGS = 4;
+const MOSTLY = 0.5;
+
+function credibleLegs(stuck: Item[], legs: Map<TcpSocket, TcpSocket>): Map<TcpSocket, TcpSocket> {
+  for (const inbound of [true, false]) {
+    const sockets = stuck.filter((it) => it.inbound === inbound).map(({ socket }) => socket);
+    const matched = sockets.filter((socket) => legs.has(socket));
+    if (matched.length >= FEWEST_LEGS && matched.length >= MOSTLY * sockets.length) continue;
+    for (const socket of matched) if (legs.get(socket)?.state !== 'FIN_WAIT2') legs.delete(socket);
+  }
+  return legs;
+}
+
+/** More different ends than this are one side: a program that calls many servers does it in one place. */
+const MOST_SIDES = 4;
+
+/** A number for the side each came from: the port it came in at, or the server it went out to. */
+function sidesOf(items: Item[]): number[] {
+  const ends = items.map(({ socket, inbound }) =>
+    inbound ? `in ${socket.local.port}` : `out ${socket.peer.address} ${socket.peer.port}`,
+  );
+  const numbers = new Map<string, number>();
+  for (const end of ends) if (!numbers.has(end)) numbers.set(end, numbers.size + 2);
+  const count = (direction: string): number => [...numbers.keys()].filter((end) => end.startsWith(direction)).length;
+  const [inbound, outbound] = [count('in'), count('out')];
+  return ends.map((end, i) => {
+    if (items[i]?.inbound) return inbound > MOST_SIDES ? 0 : (numbers.get(end) ?? 0);
+    return outbound > MOST_SIDES ? 1 : (numbers.get(end) ?? 1);
+  });
+}

@@ -1,0 +1,172 @@
+import type { Evidence, Pattern } from '../model/finding.ts';
+import type { TcpSocket } from '../model/socket.ts';
+import { formatDuration, formatNumber, plural } from '../model/words.ts';
+import { knownAge } from './ages.ts';
+
+// How stuck sockets came, from their ages at one moment. Two assumptions: what arrives stays (a program that closes after all,
+// only late, looks as if it had begun later), and arrivals that have no pattern are a Poisson process. Each limit is chosen so
+// that random arrivals without that pattern are taken for it in less than 1 case of 100; test/diagnose/patterns.test.ts counts.
+
+export type Found = { patterns: Pattern[]; evidence: Evidence[] };
+
+/** Fewer say nothing of how they came. */
+const FEWEST = 10;
+/** The share of the stuck sockets whose age must be known. */
+const MOSTLY = 0.8;
+
+/** Takes the sockets of a case; those younger than the limit may still be closed, and are left out. */
+export function patternsOf(sockets: readonly TcpSocket[], stuckAfterMs: number): Found {
+  const stuck = sockets.flatMap((socket): Arrival[] => {
+    const ageMs = knownAge(socket);
+    return ageMs !== undefined && ageMs >= stuckAfterMs ? [{ ageMs, address: socket.peer.address }] : [];
+  });
+  if (stuck.length < MOSTLY * sockets.length) return NOTHING;
+  const probe = probeOf(stuck);
+  const ages = stuck.map(({ ageMs }) => ageMs).sort((a, b) => b - a);
+  const shape = burstOf(ages) ?? trendOf(ages, stuckAfterMs);
+  // That a probe comes steadily is said with its period.
+  const found = [probe, probe && shape?.pattern === 'steady' ? undefined : shape].filter((it) => it !== undefined);
+  return { patterns: found.map(({ pattern }) => pattern), evidence: found.map(({ evidence }) => evidence) };
+}
+
+type Arrival = { ageMs: number; address: string };
+type One = { pattern: Pattern; evidence: Evidence };
+const NOTHING: Found = { patterns: [], evidence: [] };
+
+/** A burst is one moment: all but a few within this share of the time since, or this time. */
+const BURST_SHARE = 0.02;
+const BURST_MS = 1000;
+const ALL_BUT_A_FEW = 0.9;
+const AT_ONCE_MS = 100;
+
+/** The shortest span that holds nearly all of them. That 9 of 10 random ones fall into a fiftieth has a chance below 1e-13. */
+function burstOf(ages: number[]): One | undefined {
+  const [oldest = 0] = ages;
+  const needed = Math.ceil(ALL_BUT_A_FEW * ages.length);
+  if (ages.length < FEWEST) return undefined;
+  for (let i = 0; i + needed <= ages.length; i++) {
+    const [first = 0, last = 0] = [ages[i], ages[i + needed - 1]];
+    const span = first - last;
+    if (span > BURST_SHARE * first || (span > BURST_MS && first < oldest * ALL_BUT_A_FEW)) continue;
+    if (last < BURST_MS) continue;
+    return {
+      pattern: 'burst',
+      evidence: {
+        fact: `${formatNumber(needed)} of ${formatNumber(ages.length)} came ${span < AT_ONCE_MS ? 'at once' : `within ${formatDuration(span)}`}, ${formatDuration(last)} ago`,
+        says: 'one event: a restart of the peer, a deployment, a network that broke',
+      },
+    };
+  }
+  return undefined;
+}
+
+/** For a trend more are needed: with fewer than these a doubled rate is not told from an even one. */
+const FEWEST_FOR_A_TREND = 20;
+/** One-sided chance 0.1 % of a standard normal variable. */
+const SIGNIFICANT = 3.1;
+/** Between these an even rate is plausible: two-sided 20 %, so that what is called steady is not just too few to tell. */
+const EVEN = 1.28;
+/** A pause of so many mean gaps has a probability of exp(-7) = 0.1 % when the rate is even. */
+const PAUSE_IN_GAPS = 7;
+
+/**
+ * The rate over the time since the oldest. Laplace's test: under an even rate the arrivals after the first are spread evenly,
+ * so their mean is normal around the middle with a variance of T²/12n.
+ */
+function trendOf(ages: number[], stuckAfterMs: number): One | undefined {
+  const [oldest = 0] = ages;
+  const youngest = ages.at(-1) ?? 0;
+  if (ages.length < FEWEST) return undefined;
+  const meanGapMs = (oldest - youngest) / (ages.length - 1);
+  const pauseMs = youngest - stuckAfterMs;
+  if (pauseMs > PAUSE_IN_GAPS * meanGapMs && pauseMs > BURST_MS) {
+    return {
+      pattern: 'plateau',
+      evidence: {
+        fact: `none came in the last ${formatDuration(youngest)}, before that one every ${formatDuration(meanGapMs)}`,
+        says: 'it has stopped growing: what led to them is over, or a limit is reached',
+      },
+    };
+  }
+  const window = oldest - stuckAfterMs;
+  if (ages.length < FEWEST_FOR_A_TREND || window <= 0) return undefined;
+  const later = ages.slice(1).map((age) => (oldest - age) / window);
+  const mean = later.reduce((sum, at) => sum + at, 0) / later.length;
+  const deviation = (mean - 0.5) * Math.sqrt(12 * later.length);
+  if (deviation > SIGNIFICANT) {
+    const late = later.filter((at) => at > 0.5).length;
+    return {
+      pattern: 'accelerating',
+      evidence: {
+        fact: `${formatNumber(late)} of ${formatNumber(ages.length)} came in the later half of ${formatDuration(window)}`,
+        says: 'they come faster and faster',
+      },
+    };
+  }
+  if (Math.abs(deviation) > EVEN) return undefined;
+  return {
+    pattern: 'steady',
+    evidence: {
+      fact: `about one every ${formatDuration(window / ages.length)} over ${formatDuration(window)}`,
+      says: 'they come at an even rate: part of the normal work leads to them',
+    },
+  };
+}
+
+/** Shorter periods are no health check. */
+const SHORTEST_PERIOD_MS = 500;
+/** How far a gap may be from its period, or from a small multiple of it when a check between was closed in time. */
+const JITTER = 0.1;
+const MOST_MISSED = 3;
+/** So many gaps must fit: of random ones 8 of 100 fit the median gap, so 80 % of 7 or more do with a chance below 1e-4. */
+const FITTING = 0.8;
+const FEWEST_OF_A_PROBE = 8;
+
+/** One peer that comes at a fixed interval, and is most of what comes. */
+function probeOf(arrivals: Arrival[]): One | undefined {
+  const byAddress = new Map<string, number[]>();
+  for (const { address, ageMs } of arrivals) {
+    const same = byAddress.get(address);
+    if (same) same.push(ageMs);
+    else byAddress.set(address, [ageMs]);
+  }
+  const periodic = [...byAddress].flatMap(([address, ages]) => {
+    const periodMs = periodOf(ages);
+    return periodMs === undefined ? [] : [{ address, periodMs, count: ages.length }];
+  });
+  const [first] = periodic.sort((a, b) => b.count - a.count);
+  const count = periodic.reduce((sum, it) => sum + it.count, 0);
+  if (!first || count < MOSTLY * arrivals.length) return undefined;
+  const others = periodic.length > 1 ? ` and ${plural(periodic.length - 1, 'more address', 'more addresses')}` : '';
+  return {
+    pattern: 'probe',
+    evidence: {
+      fact: `one every ${formatDuration(first.periodMs)} from ${first.address}${others}`,
+      says: 'so regular is a health check, a scrape or a timer: it shows the fault, and is not the cause of it',
+    },
+  };
+}
+
+function periodOf(ages: number[]): number | undefined {
+  if (ages.length < FEWEST_OF_A_PROBE) return undefined;
+  const sorted = [...ages].sort((a, b) => a - b);
+  const gaps = sorted.slice(1).map((age, i) => age - (sorted[i] ?? age));
+  const median = [...gaps].sort((a, b) => a - b)[gaps.length >> 1] ?? 0;
+  if (median < SHORTEST_PERIOD_MS) return undefined;
+  const fits = gaps.filter((gap) => {
+    const times = Math.round(gap / median);
+    return times >= 1 && times <= MOST_MISSED && Math.abs(gap - times * median) <= JITTER * median;
+  }).length;
+  const single = gaps.filter((gap) => Math.abs(gap - median) <= JITTER * median).length;
+  return fits >= FITTING * gaps.length && single >= gaps.length / 2 ? median : undefined;
+}
+
+/** Whether they come one after the other until now, so that there will be more; a few say nothing. */
+export function isGrowing(sockets: readonly TcpSocket[]): boolean {
+  const ages = sockets.flatMap((socket) => knownAge(socket) ?? []).sort((a, b) => b - a);
+  const [oldest] = ages;
+  const youngest = ages.at(-1);
+  if (oldest === undefined || youngest === undefined || ages.length < FEWEST) return false;
+  if (burstOf(ages)) return false;
+  return youngest <= PAUSE_IN_GAPS * ((oldest - youngest) / (ages.length - 1));
+}

@@ -1,0 +1,41 @@
+import type { Evidence, Rule } from '../../model/finding.ts';
+import { plural } from '../../model/words.ts';
+import { conductOf } from '../conduct.ts';
+import { servingEvidence } from '../serving.ts';
+
+/** Fewer idle outbound connections can be those of a pool, which keeps them on purpose. */
+const MANY_FOR_A_POOL = 10;
+
+// The program has dropped the connection: it has read what came before the end, nobody reads any more, and nobody closed it.
+// It shows as an unread end in a socket that no epoll set knows and no thread waits for, in a program that goes on working.
+export const forgotten: Rule = {
+  cause: 'forgotten',
+  judge(subject) {
+    const { kind, traits, sockets, direction, unreadBeside = 0 } = subject;
+    if (kind !== 'held' || !traits || traits.flow !== 'still') return { kind: 'no' };
+    // A response that nobody reads to its end was dropped with its connection; a request may yet be read.
+    const dropped = traits.reception === 'end' || (traits.reception === 'unread' && direction === 'outbound');
+    if (!dropped || (traits.interest !== 'none' && traits.interest !== undefined)) return { kind: 'no' };
+    const conduct = conductOf(subject);
+    const serving = servingEvidence(subject, conduct);
+    const evidence: Evidence[] = [
+      ...(traits.interest === 'none'
+        ? [
+            {
+              fact: `${plural(sockets.length, 'socket')} in no epoll set, and no thread waits for ${sockets.length === 1 ? 'it' : 'one of them'}`,
+              says: 'nobody will read the end: the program has let go of it without closing',
+            },
+          ]
+        : []),
+      ...serving,
+    ];
+    if (traits.interest === undefined || unreadBeside > 0) return { kind: 'undecided', evidence };
+    // Threads that are stuck can each have one in hand, whose request they have read.
+    const inHand = conduct && serving.length === 0 && sockets.length <= conduct.threads;
+    if (!conduct || inHand || conduct.asking >= sockets.length) return { kind: 'undecided', evidence };
+    if (direction === 'outbound' && traits.reception === 'end' && sockets.length < MANY_FOR_A_POOL) {
+      return { kind: 'undecided', evidence };
+    }
+    return { kind: 'yes', confidence: 'likely', evidence };
+  },
+};

@@ -1,0 +1,23 @@
+import type { Rule } from '../../model/finding.ts';
+import { formatDuration, plural } from '../../model/words.ts';
+
+// The peer has shut down its writing side only, and goes on reading; the program goes on sending. That is legal and ends when
+// the program has sent all. What it sends is acknowledged long after the last data came from the peer.
+export const halfClose: Rule = {
+  cause: 'half-close',
+  judge({ kind, traits, sockets }) {
+    if (kind !== 'held' || traits?.flow !== 'sending') return { kind: 'no' };
+    const sent = Math.max(...sockets.map(({ lastDataSentMs = 0 }) => lastDataSentMs));
+    const received = Math.min(...sockets.map(({ lastDataReceivedMs = 0 }) => lastDataReceivedMs));
+    return {
+      kind: 'yes',
+      confidence: 'likely',
+      evidence: [
+        {
+          fact: `data sent on ${plural(sockets.length, 'socket')} in the last ${formatDuration(sent)}, and acknowledged`,
+          says: `the peer still takes it, ${formatDuration(received)} and more after it last sent: it closed one direction only`,
+        },
+      ],
+    };
+  },
+};

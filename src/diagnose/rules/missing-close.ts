@@ -1,0 +1,34 @@
+import type { Rule } from '../../model/finding.ts';
+import { plural } from '../../model/words.ts';
+import { conductOf } from '../conduct.ts';
+import { servingEvidence } from '../serving.ts';
+
+// The program has read everything, the end included, and did not close: often on an error path that skips the close.
+// Nothing is left unread, and the program goes on with its work, so it is not that it could not come to it.
+export const missingClose: Rule = {
+  cause: 'missing-close',
+  judge(subject) {
+    const { kind, traits, sockets } = subject;
+    if (kind !== 'held' || traits?.reception !== 'read' || traits.flow !== 'still') return { kind: 'no' };
+    if (traits.interest !== undefined && traits.interest !== 'none' && traits.interest !== 'edge')
+      return { kind: 'no' };
+    const conduct = conductOf(subject);
+    const serving = servingEvidence(subject, conduct);
+    const more = conduct !== undefined && sockets.length > conduct.threads;
+    const evidence = [
+      ...serving,
+      ...(more
+        ? [
+            {
+              fact: `${plural(sockets.length, 'socket')} for ${plural(conduct.threads, 'thread')}`,
+              says: 'too many to be in the hands of threads that are still at work on them',
+            },
+          ]
+        : []),
+    ];
+    if ((serving.length === 0 && !more) || (conduct && conduct.asking >= sockets.length)) {
+      return { kind: 'undecided', evidence };
+    }
+    return { kind: 'yes', confidence: 'likely', evidence };
+  },
+};

@@ -1,0 +1,85 @@
+import type { Interest, Reception, Traits } from '../model/finding.ts';
+import type { Process } from '../model/process.ts';
+import type { TcpSocket } from '../model/socket.ts';
+
+/**
+ * Recv-Q of an unread TLS goodbye (the alert close_notify) with the FIN: AES-CBC in TLS 1.2 54, AES-GCM 32,
+ * ChaCha20-Poly1305 24, TLS 1.3 25. Other data can have these sizes too, so they are a hint.
+ */
+export const TLS_GOODBYES: ReadonlySet<number> = new Set([24, 25, 32, 54]);
+
+const receptionOf = ({ recvQueue }: TcpSocket): Reception =>
+  recvQueue === 0 ? 'read' : recvQueue === 1 || TLS_GOODBYES.has(recvQueue) ? 'end' : 'unread';
+
+// include/uapi/linux/eventpoll.h
+const EPOLLIN = 0x1;
+const EPOLLRDNORM = 0x40;
+const EPOLLRDHUP = 0x2000;
+const EPOLLONESHOT = 0x40000000;
+const EPOLLET = 0x80000000;
+/** Each of them is reported of a socket in CLOSE_WAIT, whatever lies unread (tcp_poll in net/ipv4/tcp.c). */
+const READ_EVENTS = EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+
+function interestIn(events: number): Interest {
+  if ((events & READ_EVENTS) !== 0) return (events & EPOLLET) !== 0 ? 'edge' : 'level';
+  // When an event was told, the kernel clears all others until epoll_ctl(2) sets them anew.
+  return (events & EPOLLONESHOT) !== 0 ? 'spent' : 'off';
+}
+
+/** What matters most when a socket is in several sets. */
+const STRONGEST: readonly Interest[] = ['level', 'edge', 'spent', 'off'];
+
+function interestOf({ epoll }: Process, socket: TcpSocket): Interest | undefined {
+  const { inode, inEpoll, awaited } = socket;
+  const asked = epoll?.sets.flatMap(({ sockets }) => {
+    const events = inode === undefined ? undefined : sockets.get(inode);
+    return events === undefined ? [] : interestIn(events);
+  });
+  const found = STRONGEST.find((it) => asked?.includes(it));
+  if (found) return found;
+  // A set of another process may know it too.
+  if (inEpoll || awaited) return 'some';
+  return epoll?.complete || (inEpoll === false && awaited === false) ? 'none' : undefined;
+}
+
+/** A program that sends at all sends this often: heartbeats of push connections are mostly 15 to 30 s apart. */
+const RECENT_MS = 30_000;
+/** A response is sent soon after its request. What is sent so much later than anything came is no response to it. */
+const LATER = 4;
+const SAME_MOMENT_MS = 100;
+
+/**
+ * Data that the peer has acknowledged, sent long after the last came from it. The FIN may in truth have come after that,
+ * so this is a sign, and no proof.
+ */
+function flowOf(socket: TcpSocket): Traits['flow'] {
+  const { sendQueue, timer, lastDataSentMs: sent, lastDataReceivedMs: received, lastAckReceivedMs: ack } = socket;
+  if (sendQueue > 0 && (timer === 'zero-window-probe' || (sent !== undefined && sent > RECENT_MS))) return 'clogged';
+  if (sent === undefined || received === undefined || ack === undefined) return 'still';
+  const taken = ack <= sent + SAME_MOMENT_MS;
+  return sent < RECENT_MS && sent * LATER < received && taken ? 'sending' : 'still';
+}
+
+/** Ages are read a moment before the time of the snapshot is; the start of a process is rounded down to a second. */
+const YOUNGER_BY_MS = 500;
+
+/**
+ * Whether the connection was there before the process was. Each of these times counts at most from the beginning of the
+ * connection; some kernels begin the one of data with their own start when none ever came, so that one alone is not trusted.
+ */
+function isOlderThan({ startedAt }: Process, takenAt: number, socket: TcpSocket): boolean {
+  const { lastDataSentMs = 0, lastDataReceivedMs = 0, lastAckReceivedMs = 0 } = socket;
+  if (startedAt === undefined) return false;
+  const connectedMs = Math.max(lastAckReceivedMs, Math.min(lastDataSentMs, lastDataReceivedMs));
+  return connectedMs > takenAt - startedAt * 1000 + YOUNGER_BY_MS;
+}
+
+export function traitsOf(process: Process, takenAt: number, socket: TcpSocket): Traits {
+  const interest = interestOf(process, socket);
+  return {
+    reception: receptionOf(socket),
+    ...(interest && { interest }),
+    flow: flowOf(socket),
+    olderThanHolder: isOlderThan(process, takenAt, socket),
+  };
+}
