@@ -1,4 +1,5 @@
 import { isLoopback } from '../diagnose/listeners.ts';
+import { attempt } from '../kernel/attempt.ts';
 import { addEvidence, type StuckInodes } from '../kernel/holder-evidence.ts';
 import type { Walk } from '../kernel/holders.ts';
 import { LibraryBudget } from '../kernel/libraries.ts';
@@ -10,6 +11,7 @@ import type { Process, SocketFds } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { parseServices } from '../parse/services.ts';
+import { parseFileNr, parsePortRange } from '../parse/sysctl.ts';
 import type { ClosedSearch } from './closed-but-held.ts';
 import { addStates, countStates, type NamespaceReader } from './namespaces.ts';
 import type { Found } from './search.ts';
@@ -32,6 +34,8 @@ export function assemble(
     (sum, { sockets }) => (sum === undefined || sockets === undefined ? undefined : sum + sockets),
     0,
   );
+  const localPorts = holders.size > 0 ? attempt(() => parsePortRange(readText(machine, PORT_RANGE))) : undefined;
+  const files = holders.size > 0 ? attempt(() => parseFileNr(readText(machine, '/proc/sys/fs/file-nr'))) : undefined;
   return {
     takenAt,
     tookMs: machine.now() - begun,
@@ -40,7 +44,7 @@ export function assemble(
     namespaces: reader.namespaces.map(({ id, name, sockets, source, entry }) => ({
       id,
       read: source !== undefined,
-      ...(entry.paths.includes(OWN_NETNS) && { own: true as const }),
+      ...(entry.paths.includes(OWN_NETNS) && { own: true as const, ...(localPorts !== undefined && { localPorts }) }),
       ...(name !== undefined && { name }),
       ...(sockets !== undefined && { sockets }),
     })),
@@ -52,6 +56,7 @@ export function assemble(
     processes: holders,
     ...(closed.found && { closedButHeld: closed.found }),
     ...(closed.atMost !== undefined && { closedButHeldAtMost: closed.atMost }),
+    ...(files && { files }),
     services: holders.size > 0 ? readServices(machine) : new Map(),
     gaps: reader.gaps,
     reading: {
@@ -65,6 +70,9 @@ export function assemble(
     },
   };
 }
+
+/** Of the namespace of whoever reads it. */
+const PORT_RANGE = '/proc/sys/net/ipv4/ip_local_port_range';
 
 function readServices(machine: Machine): Map<number, string> {
   try {

@@ -1,4 +1,5 @@
 import {
+  type Arrivals,
   type Case,
   DEFAULT_LIMITS,
   type Diagnosis,
@@ -14,6 +15,7 @@ import { ageAtLeast, hasExactAge } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
 import { correlateAndJudge } from './correlate.ts';
 import { ageEvidence, holderEvidence, receiveQueueEvidence, threadEvidence } from './evidence.ts';
+import { forecastOf } from './forecast.ts';
 import type { Judged, JudgedCase } from './judged.ts';
 import { type Found, patternsOf } from './patterns.ts';
 import { RULES } from './rules/index.ts';
@@ -61,11 +63,13 @@ function findingOf(
 ): Finding {
   const { cause, confidence, evidence } = verdict;
   const age = agesOf(subject);
-  // An accept queue is bounded: what has come in it says nothing about what would come.
-  const arrivals = subject.kind === 'backlog' ? undefined : arrivalsOf(subject.sockets, limits.stuckAfterMs);
+  const arrivals = arrivalsIn(subject, limits);
   const pattern =
     subject.kind === 'held' && cause !== 'churn' ? patternsOf(subject.sockets, limits.stuckAfterMs) : NO_PATTERN;
-  const fds = fdsOf(subject, arrivals?.perHour);
+  const budget = fdsOf(subject);
+  const forecast = forecastOf(subject, cause, budget, arrivals, snapshot);
+  const fullInMs = forecast.find(({ resource }) => resource === 'descriptors')?.inMs;
+  const fds = budget && { ...budget, ...(fullInMs !== undefined && { fullInMs }) };
   const inAll = subject.kind !== 'backlog' && subject.process ? (held.get(subject.process) ?? 0) : 0;
   const alsoHeld = Math.max(0, inAll - heldIn(subject));
   const facts = { cause, ...(age && { age }), ...(fds && { fds }) };
@@ -81,6 +85,7 @@ function findingOf(
     ...facts,
     cause: told,
     ...(arrivals && { arrivals }),
+    forecast,
     evidence: [
       ...evidence,
       ...receiveQueueEvidence(subject),
@@ -136,14 +141,15 @@ function agesOf({ sockets }: Case): Finding['age'] {
   };
 }
 
-/** The descriptor budget of the holder, and when the leak uses it up at its present rate. */
-function fdsOf({ kind, process }: Case, perHour: number | undefined): Finding['fds'] {
+/** A full accept queue takes nothing more in, so what has come says nothing about what would come. */
+function arrivalsIn({ kind, sockets, listener }: Case, { stuckAfterMs }: Limits): Arrivals | undefined {
+  const full = listener?.limit === undefined || listener.queue > listener.limit;
+  return kind === 'backlog' && full ? undefined : arrivalsOf(sockets, stuckAfterMs);
+}
+
+/** The descriptor budget of the holder. */
+function fdsOf({ kind, process }: Case): Finding['fds'] {
   if (kind === 'backlog' || process?.openFds === undefined) return undefined;
   const { openFds: open, fdLimit } = process;
-  const limit = fdLimit !== undefined && Number.isFinite(fdLimit) ? fdLimit : undefined;
-  const fullInMs =
-    limit !== undefined && perHour !== undefined && perHour > 0
-      ? (Math.max(0, limit - open) / perHour) * 3600_000
-      : undefined;
-  return { open, ...(limit !== undefined && { limit }), ...(fullInMs !== undefined && { fullInMs }) };
+  return { open, ...(fdLimit !== undefined && Number.isFinite(fdLimit) && { limit: fdLimit }) };
 }

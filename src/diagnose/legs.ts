@@ -2,6 +2,8 @@ import type { TcpSocket } from '../model/socket.ts';
 
 /** What comes in on one leg goes out on the other at once. */
 const RELAYED_WITHIN_MS = 100;
+/** A leg in FIN_WAIT2 is one that the process has ended in one direction, as only a relay does: it need not be so exact. */
+const ENDED_WITHIN_MS = 1000;
 
 /** A connection and whether it came in. */
 export type Leg = { socket: TcpSocket; inbound: boolean };
@@ -12,31 +14,49 @@ export type Leg = { socket: TcpSocket; inbound: boolean };
  */
 export function matchLegs(stuck: readonly Leg[], others: readonly Leg[]): Map<TcpSocket, TcpSocket> {
   const legs = new Map<TcpSocket, TcpSocket>();
-  const bySent = new Map<number, Leg[]>();
-  for (const other of others) {
-    const { state, lastDataSentMs } = other.socket;
-    if ((state !== 'ESTABLISHED' && state !== 'FIN_WAIT2') || lastDataSentMs === undefined) continue;
-    const slot = Math.floor(lastDataSentMs / RELAYED_WITHIN_MS);
-    const same = bySent.get(slot);
-    if (same) same.push(other);
-    else bySent.set(slot, [other]);
-  }
-  if (bySent.size === 0) return legs;
-  const taken = new Set<TcpSocket>();
-  for (const { socket, inbound } of stuck) {
-    const slot = Math.floor((socket.lastDataReceivedMs ?? -1e9) / RELAYED_WITHIN_MS);
-    const leg = [slot, slot - 1, slot + 1]
-      .flatMap((it) => bySent.get(it) ?? [])
-      .find((it) => it.inbound !== inbound && !taken.has(it.socket) && relays(socket, it.socket));
-    if (!leg) continue;
-    taken.add(leg.socket);
-    legs.set(socket, leg.socket);
+  const ended = others.filter(({ socket }) => socket.state === 'FIN_WAIT2');
+  const established = others.filter(({ socket }) => socket.state === 'ESTABLISHED');
+  for (const [candidates, withinMs] of [
+    [ended, RELAYED_WITHIN_MS],
+    [ended, ENDED_WITHIN_MS],
+    [established, RELAYED_WITHIN_MS],
+  ] as const) {
+    if (candidates.length > 0) match(stuck, candidates, withinMs, legs);
   }
   return legs;
 }
 
-const relays = (one: TcpSocket, other: TcpSocket): boolean =>
-  isClose(one.lastDataReceivedMs, other.lastDataSentMs) && isClose(one.lastDataSentMs, other.lastDataReceivedMs);
+function match(
+  stuck: readonly Leg[],
+  candidates: readonly Leg[],
+  withinMs: number,
+  legs: Map<TcpSocket, TcpSocket>,
+): void {
+  const taken = new Set(legs.values());
+  const bySent = new Map<number, Leg[]>();
+  for (const candidate of candidates) {
+    const { lastDataSentMs } = candidate.socket;
+    if (lastDataSentMs === undefined || taken.has(candidate.socket)) continue;
+    const slot = Math.floor(lastDataSentMs / withinMs);
+    const same = bySent.get(slot);
+    if (same) same.push(candidate);
+    else bySent.set(slot, [candidate]);
+  }
+  for (const { socket, inbound } of stuck) {
+    if (socket.lastDataReceivedMs === undefined || legs.has(socket)) continue;
+    const slot = Math.floor(socket.lastDataReceivedMs / withinMs);
+    const leg = [slot, slot - 1, slot + 1]
+      .flatMap((it) => bySent.get(it) ?? [])
+      .find((it) => it.inbound !== inbound && !taken.has(it.socket) && relays(socket, it.socket, withinMs));
+    if (!leg) continue;
+    taken.add(leg.socket);
+    legs.set(socket, leg.socket);
+  }
+}
 
-const isClose = (a: number | undefined, b: number | undefined): boolean =>
-  a !== undefined && b !== undefined && Math.abs(a - b) <= RELAYED_WITHIN_MS;
+const relays = (one: TcpSocket, other: TcpSocket, withinMs: number): boolean =>
+  isClose(one.lastDataReceivedMs, other.lastDataSentMs, withinMs) &&
+  isClose(one.lastDataSentMs, other.lastDataReceivedMs, withinMs);
+
+const isClose = (a: number | undefined, b: number | undefined, withinMs: number): boolean =>
+  a !== undefined && b !== undefined && Math.abs(a - b) <= withinMs;

@@ -135,6 +135,9 @@ export type Rule = {
 
 export type Arrivals = { perHour: number; windowMs: number };
 
+/** What is used up at the present rate, and when: descriptors of the process, its accept queue, ports, files of the machine. */
+export type Forecast = { resource: 'descriptors' | 'accept-queue' | 'ports' | 'files'; inMs: number };
+
 export type Finding = {
   severity: Severity;
   /** The limits that were crossed, in words. Empty when the severity is ok. */
@@ -149,6 +152,8 @@ export type Finding = {
   age?: { oldestMs: number; oldestAtMostMs: number; medianMs: number; youngestMs: number; exact: boolean };
   arrivals?: Arrivals;
   fds?: { open: number; limit?: number; fullInMs?: number };
+  /** The earliest first; empty when there is no rate to tell it from. */
+  forecast: Forecast[];
   evidence: Evidence[];
   next: NextStep[];
 };

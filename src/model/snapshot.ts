@@ -16,6 +16,8 @@ export type NetNs = {
   own?: true;
   /** Sockets in the kernel's tables, TIME_WAIT excluded; absent when they were not counted. */
   sockets?: number;
+  /** How many local ports there are for connections to one destination; known of the own namespace only. */
+  localPorts?: number;
 };
 
 export type Source = { kind: 'live' } | { kind: 'recording'; path: string } | { kind: 'capture'; format: string };
@@ -70,6 +72,8 @@ export type Snapshot = {
   closedButHeld?: ClosedButHeld[];
   /** How many there can be on the whole machine; absent when that is not known. */
   closedButHeldAtMost?: number;
+  /** Open files of the whole machine, and how many there may be. */
+  files?: { open: number; limit: number };
   /** Service names of the ports that occur, from /etc/services. */
   services: Map<number, string>;
   gaps: Gap[];

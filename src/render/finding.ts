@@ -1,4 +1,4 @@
-import type { Evidence, Finding, NextStep, PeerGroup } from '../model/finding.ts';
+import type { Evidence, Finding, Forecast, NextStep, PeerGroup } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { formatDuration, formatEndpoint, formatNumber, plural } from '../model/words.ts';
@@ -49,7 +49,14 @@ function commandLine({ subject: { process, kind } }: Finding, { paint, width }: 
   return [paint('dim', cut(printable(`  ${by}${process.command}`), width))];
 }
 
-function summary({ subject, age, arrivals, fds, cause }: Finding): string[] {
+const USED_UP: Record<Forecast['resource'], string> = {
+  descriptors: 'full',
+  'accept-queue': 'accept queue full',
+  ports: 'no local port left',
+  files: 'no file left on the machine',
+};
+
+function summary({ subject, age, arrivals, fds, cause, forecast: [next] }: Finding): string[] {
   const { sockets, closedFds, connections, kind, process } = subject;
   const since = age ? `, the oldest for ${sinceText(age)}` : '';
   const count = formatNumber(sockets.length);
@@ -64,7 +71,7 @@ function summary({ subject, age, arrivals, fds, cause }: Finding): string[] {
   const budget = [
     ...(arrivals ? [`+${formatRate(arrivals.perHour)} an hour`] : []),
     ...(fds ? [fdText(fds)] : []),
-    ...(fds?.fullInMs !== undefined ? [`full in ${formatDuration(fds.fullInMs)} at this rate`] : []),
+    ...(next ? [`${USED_UP[next.resource]} in ${formatDuration(next.inMs)} at this rate`] : []),
   ];
   const direction = kind !== 'closed' && kind !== 'backlog' && cause !== 'churn' ? directionText(subject) : [];
   return [first, ...(budget.length > 0 ? [budget.join(' · ')] : []), ...direction];

@@ -89,6 +89,7 @@ function findingOf(finding: Finding, { listeners }: Snapshot): object {
       ? { per_hour: Math.round(arrivals.perHour * 10) / 10, window: seconds(arrivals.windowMs) }
       : null,
     fds: fds ? fdsOf(fds) : null,
+    forecast: finding.forecast.map(({ resource, inMs }) => ({ resource, in: Math.round(inMs / 1000) })),
     peers: subject.peers.map(({ address, port, service, sockets, process: other }) => ({
       address,
       port: port ?? null,

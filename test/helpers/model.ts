@@ -123,6 +123,7 @@ export const findingOf = (fields: Partial<Finding> = {}): Finding => ({
   cause: 'unknown',
   confidence: 'undecided',
   patterns: [],
+  forecast: [],
   subject: caseOf(),
   evidence: [{ fact: 'Recv-Q 0 on all 1', says: 'everything was read, and the socket was not closed' }],
   next: [{ command: 'unclosed 812 --sockets', why: 'lists each socket with its age and queues' }],

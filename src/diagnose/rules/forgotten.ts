@@ -1,6 +1,7 @@
 import type { Evidence, Rule } from '../../model/finding.ts';
 import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
+import { mayBeCopies } from '../copies.ts';
 import { servingEvidence } from '../serving.ts';
 
 /** Fewer idle outbound connections can be those of a pool, which keeps them on purpose. */
@@ -10,7 +11,7 @@ const MANY_FOR_A_POOL = 10;
 // It shows as an unread end in a socket that no epoll set knows and no thread waits for, in a program that goes on working.
 export const forgotten: Rule = {
   cause: 'forgotten',
-  judge(subject) {
+  judge(subject, snapshot) {
     const { kind, traits, sockets, direction, unreadBeside = 0 } = subject;
     if (kind !== 'held' || !traits || traits.flow !== 'still') return { kind: 'no' };
     // A response that nobody reads to its end was dropped with its connection; a request may yet be read.
@@ -29,7 +30,8 @@ export const forgotten: Rule = {
         : []),
       ...serving,
     ];
-    if (traits.interest === undefined || unreadBeside > 0) return { kind: 'undecided', evidence };
+    if (traits.interest === undefined || unreadBeside > 0 || mayBeCopies(subject, snapshot))
+      return { kind: 'undecided', evidence };
     // Threads that are stuck can each have one in hand, whose request they have read.
     const inHand = conduct && serving.length === 0 && sockets.length <= conduct.threads;
     if (!conduct || inHand || conduct.asking >= sockets.length) return { kind: 'undecided', evidence };

@@ -1,9 +1,8 @@
 import type { Case, Evidence, Rule } from '../../model/finding.ts';
 import type { Process } from '../../model/process.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
-import type { TcpSocket } from '../../model/socket.ts';
 import { formatDuration, formatNumber, plural } from '../../model/words.ts';
-import { conductOf } from '../conduct.ts';
+import { holdsAny, listeningParent, mayBeCopies } from '../copies.ts';
 
 // A process made a child while it had connections open, and the child got copies of their descriptors. The one that made the
 // connections has closed them, the child knows nothing of them, and so they stay: they are older than every process that holds them.
@@ -28,9 +27,10 @@ export const inheritedFd: Rule = {
     if (siblings && !holdsAny(snapshot.processes.get(process.parent ?? -1), sockets)) {
       return { kind: 'yes', confidence: 'likely', evidence };
     }
-    return sockets.length > 1 && isCopyOfParents(subject, snapshot)
+    if (!mayBeCopies(subject, snapshot)) return { kind: 'no' };
+    return sockets.length > 1 && (parentHasOthers(subject, snapshot) || cameWithTheStart(subject, snapshot))
       ? { kind: 'yes', confidence: 'likely', evidence }
-      : { kind: 'no' };
+      : { kind: 'undecided', evidence };
   },
 };
 
@@ -65,21 +65,23 @@ function haveOneParent(holders: Process[]): boolean {
   return first !== undefined && first > 1 && others.every((parent) => parent === first);
 }
 
-const holdsAny = (process: Process | undefined, sockets: TcpSocket[]): boolean =>
-  sockets.some(({ inode }) => inode !== undefined && process?.sockets?.has(inode));
-
-/**
- * The parent accepts at this listener, and has others of its connections; the child has these, and does not accept. A worker
- * that is given a listener, or connections, has a parent without connections.
- */
-function isCopyOfParents(subject: Case, { processes, sockets: all }: Snapshot): boolean {
-  const { process, listener, sockets } = subject;
-  const parent = processes.get(process?.parent ?? -1);
-  if (!listener || listener.inode === undefined || !parent?.sockets?.has(listener.inode)) return false;
-  if (holdsAny(parent, sockets) || conductOf(subject)?.ready !== 0) return false;
-  return all.some(
-    ({ local, inode }) => local.port === listener.local.port && inode !== undefined && parent.sockets?.has(inode),
+/** The parent accepts itself. One that leaves that to workers, or hands connections over, has none of its own. */
+function parentHasOthers(subject: Case, snapshot: Snapshot): boolean {
+  const parent = listeningParent(subject, snapshot);
+  return snapshot.sockets.some(
+    ({ local, inode }) =>
+      local.port === subject.listener?.local.port && inode !== undefined && parent?.sockets?.has(inode),
   );
+}
+
+/** The share of a process's life in which a worker would hardly get all its connections, and none after. */
+const ITS_START = 0.1;
+
+/** All data on them came when the process had just been started, as if they had been there before. */
+function cameWithTheStart({ process, sockets }: Case, { takenAt }: Snapshot): boolean {
+  if (process?.startedAt === undefined) return false;
+  const runsMs = takenAt - process.startedAt * 1000;
+  return sockets.every(({ lastDataReceivedMs = 0 }) => lastDataReceivedMs > (1 - ITS_START) * runsMs);
 }
 
 const runsFor = ({ startedAt = 0 }: Process, takenAt: number): string =>

@@ -1,13 +1,14 @@
 import type { Rule } from '../../model/finding.ts';
 import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
+import { mayBeCopies } from '../copies.ts';
 import { servingEvidence } from '../serving.ts';
 
 // The program has read everything, the end included, and did not close: often on an error path that skips the close.
 // Nothing is left unread, and the program goes on with its work, so it is not that it could not come to it.
 export const missingClose: Rule = {
   cause: 'missing-close',
-  judge(subject) {
+  judge(subject, snapshot) {
     const { kind, traits, sockets } = subject;
     if (kind !== 'held' || traits?.reception !== 'read' || traits.flow !== 'still') return { kind: 'no' };
     if (traits.interest !== undefined && traits.interest !== 'none' && traits.interest !== 'edge')
@@ -26,7 +27,8 @@ export const missingClose: Rule = {
           ]
         : []),
     ];
-    if ((serving.length === 0 && !more) || (conduct && conduct.asking >= sockets.length)) {
+    const unsure = (serving.length === 0 && !more) || mayBeCopies(subject, snapshot);
+    if (unsure || (conduct && conduct.asking >= sockets.length)) {
       return { kind: 'undecided', evidence };
     }
     return { kind: 'yes', confidence: 'likely', evidence };
