@@ -1,5 +1,6 @@
 import type { Case, WaitGroup } from '../model/finding.ts';
 import type { EpollSets, Thread } from '../model/process.ts';
+import { ageAtLeast } from './ages.ts';
 
 /**
  * What the threads of a holder were doing, counted. A thread that is blocked in poll, select or recv watches none of the
@@ -9,6 +10,10 @@ export type Conduct = {
   threads: number;
   /** At rest, ready for what comes: in accept, poll, or an epoll set that knows connections. */
   ready: number;
+  /** Of these, in poll or in an epoll set: who would see that there is something to read. */
+  watching: number;
+  /** Of these, in a call that does not say what is watched: poll or select, where an acceptor may wait too. */
+  polling: number;
   /** In none of the calls that are known, so perhaps running. */
   running: number;
   /** Computed all through the second look. */
@@ -22,34 +27,44 @@ export type Conduct = {
 };
 
 /** Undefined when the threads were not looked at. */
-export function conductOf({ process, waits }: Case): Conduct | undefined {
+export function conductOf(subject: Case): Conduct | undefined {
+  const { process, waits } = subject;
   const threads = process?.threadList;
   if (!process || !waits || !threads || threads.length === 0) return undefined;
   const count = (is: (thread: Thread) => boolean): number => threads.filter(is).length;
   const sum = (is: (group: WaitGroup) => boolean): number =>
     waits.groups.reduce((total, group) => total + (is(group) ? group.threads : 0), 0);
+  const patience = inVainAfter(subject);
   return {
     threads: threads.length,
-    ready: count((thread) => isReady(thread, process.epoll)),
+    ready: count((thread) => thread.wait?.kind === 'accept' || isWatching(thread, process.epoll)),
+    watching: count((thread) => isWatching(thread, process.epoll)),
+    polling: count(({ wait }) => wait?.kind === 'events' && wait.fd === undefined),
     running: count(({ wait, state }) => !wait && state !== 'uninterruptible'),
     spinning: count(({ busy }) => busy !== undefined && busy >= SPINNING),
     uninterruptible: count(({ state }) => state === 'uninterruptible'),
-    asking: sum(isAsking),
+    asking: sum(
+      ({ asked, end, kind, silentMs = 0 }) =>
+        asked === true && end?.port !== undefined && kind !== undefined && silentMs >= patience,
+    ),
     blocked: sum(({ kind, end }) => kind !== undefined && !end && kind !== 'events' && kind !== 'accept'),
   };
 }
 
 /** Two ticks of twenty may be lost to others on a busy machine. */
 const SPINNING = 0.9;
-/** So long without an answer is no answer on its way, to whoever asked. */
-export const LONG_WITHOUT_ANSWER_MS = 5000;
+/**
+ * Who asked waits in vain when no answer has come for as long as the oldest connection has been stuck, or for this long.
+ * An answer within the first moments may be on its way.
+ */
+const LONG_WITHOUT_ANSWER_MS = 30_000;
+const ON_ITS_WAY_MS = 2000;
 
-const isAsking = ({ asked, end, kind, silentMs = 0 }: WaitGroup): boolean =>
-  asked === true && end?.port !== undefined && kind !== undefined && silentMs >= LONG_WITHOUT_ANSWER_MS;
+export const inVainAfter = ({ sockets: [oldest] }: Case): number =>
+  Math.max(ON_ITS_WAY_MS, Math.min(LONG_WITHOUT_ANSWER_MS, oldest ? ageAtLeast(oldest) : 0));
 
 /** An epoll set without connections is that of a timer or of signals: who waits there serves nobody. */
-function isReady({ wait }: Thread, epoll: EpollSets | undefined): boolean {
-  if (wait?.kind === 'accept') return true;
+function isWatching({ wait }: Thread, epoll: EpollSets | undefined): boolean {
   if (wait?.kind !== 'events') return false;
   const set = wait.fd === undefined ? undefined : epoll?.sets.find(({ fd }) => fd === wait.fd);
   return set === undefined || set.sockets.size > 0;

@@ -17,7 +17,7 @@ export function listeningParent({ process, listener, sockets }: Case, { processe
  * Whether the holder shows that it is a worker, which accepts from its parent's listener: a thread of it is in accept, or in
  * an epoll set that knows the listener, or it has other connections of the same port in use.
  */
-export function isWorker({ process, listener, siblings = [] }: Case): boolean {
+function isWorker({ process, listener, siblings = [] }: Case): boolean {
   if (siblings.some(({ state, local }) => state === 'ESTABLISHED' && local.port === listener?.local.port)) return true;
   const inode = listener?.inode;
   return (process?.threadList ?? []).some(

@@ -86,19 +86,25 @@ function findingOf(
     cause: told,
     ...(arrivals && { arrivals }),
     forecast,
-    evidence: [
+    evidence: once([
       ...evidence,
       ...receiveQueueEvidence(subject),
       ...holderEvidence(subject, cause),
       ...pattern.evidence,
       ...threadEvidence(subject, cause),
       ...ageEvidence(subject),
-    ],
+    ]),
     next: nextSteps(told, subject, snapshot.reading.asRoot),
   };
 }
 
 const NO_PATTERN: Found = { patterns: [], evidence: [] };
+
+/** A fact that several saw is told once, as the first of them did. */
+function once(evidence: Evidence[]): Evidence[] {
+  const facts = new Set<string>();
+  return evidence.filter(({ fact }) => !facts.has(fact) && facts.add(fact));
+}
 
 /** Descriptors that a case accounts for: stuck or closed. An accept queue has none. */
 const heldIn = ({ kind, stuck, maybeStuck, closedFds }: Case): number =>

@@ -6,7 +6,7 @@ import { CaseBuilder, type CaseContext } from './case-builder.ts';
 import type { Item, Judge, JudgedCase } from './judged.ts';
 import { type Leg, matchLegs } from './legs.ts';
 import { mergeParts, type Part } from './merge.ts';
-import { traitsOf } from './traits.ts';
+import { receptionOf, traitsOf } from './traits.ts';
 
 /** Other connections of the same process; absent when they were not read. */
 export type Elsewhere = { connections: number; siblings: Leg[] } | undefined;
@@ -75,10 +75,11 @@ export class HeldSockets {
     for (const { socket, inbound, listener } of items) builder.add(socket, inbound, listener);
     const others = this.#items.length - items.length;
     const subject = builder.build(elsewhere && elsewhere.connections + others);
-    const unreadBeside = stuck.filter(({ socket, inbound }) => inbound && socket.recvQueue > 1).length;
+    const beside = { read: 0, end: 0, unread: 0 };
+    for (const { socket, inbound } of traits ? stuck : []) if (inbound) beside[receptionOf(socket)]++;
     return {
       ...subject,
-      ...(traits && { traits, unreadBeside }),
+      ...(traits && { traits, beside }),
       ...(elsewhere && { siblings: elsewhere.siblings.map(({ socket }) => socket) }),
     };
   }

@@ -68,6 +68,8 @@ const SIGNIFICANT = 3.1;
 const EVEN = 1.28;
 /** A pause of so many mean gaps has a probability of exp(-7) = 0.1 % when the rate is even. */
 const PAUSE_IN_GAPS = 7;
+/** What has paused for less may go on any moment, however fast it came. */
+const SHORTEST_PAUSE_MS = 60_000;
 
 /**
  * The rate over the time since the oldest. Laplace's test: under an even rate the arrivals after the first are spread evenly,
@@ -79,11 +81,11 @@ function trendOf(ages: number[], stuckAfterMs: number): One | undefined {
   if (ages.length < FEWEST) return undefined;
   const meanGapMs = (oldest - youngest) / (ages.length - 1);
   const pauseMs = youngest - stuckAfterMs;
-  if (pauseMs > PAUSE_IN_GAPS * meanGapMs && pauseMs > BURST_MS) {
+  if (pauseMs > PAUSE_IN_GAPS * meanGapMs && pauseMs > SHORTEST_PAUSE_MS) {
     return {
       pattern: 'plateau',
       evidence: {
-        fact: `none came in the last ${formatDuration(youngest)}, before that one every ${formatDuration(meanGapMs)}`,
+        fact: `none came in the last ${formatDuration(youngest)}, before that ${formatNumber(ages.length)} within ${formatDuration(oldest - youngest)}`,
         says: 'it has stopped growing: what led to them is over, or a limit is reached',
       },
     };

@@ -8,7 +8,7 @@ import type { TcpSocket } from '../model/socket.ts';
  */
 export const TLS_GOODBYES: ReadonlySet<number> = new Set([24, 25, 32, 54]);
 
-const receptionOf = ({ recvQueue }: TcpSocket): Reception =>
+export const receptionOf = ({ recvQueue }: TcpSocket): Reception =>
   recvQueue === 0 ? 'read' : recvQueue === 1 || TLS_GOODBYES.has(recvQueue) ? 'end' : 'unread';
 
 // include/uapi/linux/eventpoll.h

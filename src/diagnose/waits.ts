@@ -42,7 +42,7 @@ export class WaitReader {
         : { threads: 1, kind, socket: this.#snapshot.byState.ESTABLISHED === undefined ? 'unread' : 'other' };
     }
     const silentMs = silence(socket);
-    const asked = awaitsAnswer(socket);
+    const asked = kind === 'receive' && awaitsAnswer(socket, 0);
     return {
       threads: 1,
       kind,
@@ -101,12 +101,15 @@ function inodesByFd({ threadList = [], sockets }: Process): Map<number, number> 
   return inodes;
 }
 
-/** Whether this side spoke last. One that only waits for what may come, as for news, was spoken to last. */
-export const awaitsAnswer = ({ state, lastDataSentMs, lastDataReceivedMs }: TcpSocket): boolean =>
+/**
+ * Whether this side spoke last, by at least so much. One that only waits for what may come, as for news, was spoken to last.
+ * Both in one tick are a question without an answer for a thread that waits, and else as likely a quick answer.
+ */
+export const awaitsAnswer = ({ state, lastDataSentMs, lastDataReceivedMs }: TcpSocket, byMs = 1): boolean =>
   state === 'ESTABLISHED' &&
   lastDataSentMs !== undefined &&
   lastDataReceivedMs !== undefined &&
-  lastDataSentMs < lastDataReceivedMs;
+  lastDataSentMs + byMs <= lastDataReceivedMs;
 
 export function silence({ lastDataSentMs, lastDataReceivedMs }: TcpSocket): number | undefined {
   if (lastDataSentMs === undefined || lastDataReceivedMs === undefined) return undefined;

@@ -1,5 +1,5 @@
 import type { EpollSets, Process, SocketFds } from '../model/process.ts';
-import { parseEpollEntries } from '../parse/fdinfo.ts';
+import { isRingAtWork, parseEpollEntries } from '../parse/fdinfo.ts';
 import { attempt } from './attempt.ts';
 import { type Machine, readText } from './machine.ts';
 
@@ -45,9 +45,10 @@ export class EpollReader {
     const result: EpollSets = { sets: [], complete: all };
     for (const fd of fds) {
       const name = attempt(() => this.#machine.link(`/proc/${pid}/fd/${fd}`));
-      if (name === IO_URING) result.complete = false;
-      if (name !== EPOLL) continue;
       const path = `/proc/${pid}/fdinfo/${fd}`;
+      if (name === IO_URING && isRingAtWork(attempt(() => readText(this.#machine, path)) ?? ''))
+        result.complete = false;
+      if (name !== EPOLL) continue;
       const entries = attempt(() => parseEpollEntries(readText(this.#machine, path), path));
       if (entries) result.sets.push({ fd, sockets: inodesOf(entries, sockets) });
       else result.complete = false;

@@ -1,7 +1,7 @@
-import type { CloseOnExec, Process, SocketFds, Thread } from '../model/process.ts';
+import type { CloseOnExec, Process, ProcessState, SocketFds, Thread } from '../model/process.ts';
 import { parseCloseOnExec } from '../parse/fdinfo.ts';
 import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
-import { parseStat } from '../parse/proc-pid.ts';
+import { parseSchedstat, parseStat } from '../parse/proc-pid.ts';
 import { attempt } from './attempt.ts';
 import { EpollReader } from './epoll.ts';
 import { type Machine, readText } from './machine.ts';
@@ -61,8 +61,9 @@ function readCloseOnExec(
   return result.looked > 0 ? result : undefined;
 }
 
-/** A thread that computes all this time without a pause does nothing else; the kernel counts in ticks of 10 ms. */
+/** A thread that computes all this time without a pause does nothing else. */
 const SECOND_LOOK_MS = 200;
+/** Where the scheduler keeps no statistics, time is counted in ticks. */
 const TICK_MS = 10;
 /** So many running threads at once are a busy program, not one that spins. */
 const MOST_RUNNING = 64;
@@ -73,15 +74,15 @@ function watchBusyThreads(machine: Machine, holders: Process[], unread: Readonly
     .filter(({ sockets }) => holdsAny(sockets, unread))
     .flatMap(({ pid, threadList = [] }) => threadList.filter(({ wait }) => !wait).map((thread) => ({ pid, thread })));
   if (running.length === 0 || running.length > MOST_RUNNING) return;
-  const before = running.map(({ pid, thread }) => statOf(machine, pid, thread));
+  const before = running.map(({ pid, thread }) => timesOf(machine, pid, thread));
   machine.pause(SECOND_LOOK_MS);
   running.forEach(({ pid, thread }, i) => {
     const first = before[i];
-    const second = statOf(machine, pid, thread);
+    const second = timesOf(machine, pid, thread);
     if (!first || !second) return;
     // Passing through a state is not being in it.
     if (second.state === first.state) thread.state = second.state;
-    thread.busy = Math.min(1, ((second.cpuTicks - first.cpuTicks) * TICK_MS) / SECOND_LOOK_MS);
+    thread.busy = Math.min(1, (second.usedMs - first.usedMs) / SECOND_LOOK_MS);
   });
 }
 
@@ -90,7 +91,11 @@ function holdsAny(sockets: SocketFds | undefined, inodes: ReadonlySet<number>): 
   return false;
 }
 
-function statOf(machine: Machine, pid: number, { tid }: Thread): ReturnType<typeof parseStat> | undefined {
-  const path = `/proc/${pid}/task/${tid}/stat`;
-  return attempt(() => parseStat(readText(machine, path), path));
+/** `usedMs` is the time that a thread was running, or would have with a processor of its own. */
+function timesOf(machine: Machine, pid: number, { tid }: Thread): { state: ProcessState; usedMs: number } | undefined {
+  const path = `/proc/${pid}/task/${tid}`;
+  const stat = attempt(() => parseStat(readText(machine, `${path}/stat`), `${path}/stat`));
+  if (!stat) return undefined;
+  const scheduled = attempt(() => parseSchedstat(readText(machine, `${path}/schedstat`), `${path}/schedstat`));
+  return { state: stat.state, usedMs: scheduled ? scheduled.ranMs + scheduled.waitedMs : stat.cpuTicks * TICK_MS };
 }

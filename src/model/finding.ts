@@ -116,8 +116,8 @@ export type Case = {
   peers: PeerGroup[];
   /** Of kind `held`, when its sockets are alike. */
   traits?: Traits;
-  /** With `traits`: inbound stuck sockets of the whole process in which data lies unread. */
-  unreadBeside?: number;
+  /** With `traits`: the inbound stuck sockets of the whole process, by what lies unread in them. */
+  beside?: Record<Reception, number>;
   /** Other connections of the process that are not in CLOSE_WAIT; absent when they were not read. */
   siblings?: readonly TcpSocket[];
 };

@@ -28,6 +28,17 @@ export function parseEpollEntries(text: string, path: string): EpollEntry[] {
   });
 }
 
+/**
+ * Whether an io_uring waits for something, or is not understood (__io_uring_show_fdinfo in io_uring/fdinfo.c). Runtimes have
+ * rings that they use for files alone. Registered files, and what a thread of its own takes up, could be sockets.
+ */
+export function isRingAtWork(text: string): boolean {
+  const value = (key: string): number =>
+    Number(new RegExp(`^${key}:\\s*(-?[0-9]+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+  const idle = value('SQEs') === 0 && value('UserFiles') === 0 && /^PollList:$/m.test(text);
+  return !idle || /^\s*op=/m.test(text);
+}
+
 /** O_CLOEXEC (include/uapi/asm-generic/fcntl.h), which x86-64 and arm64 share. */
 const O_CLOEXEC = 0o2000000;
 

@@ -73,6 +73,12 @@ export function parseStat(text: string, path: string): Stat {
   };
 }
 
+/** /proc/PID/task/TID/schedstat (Documentation/scheduler/sched-stats.rst): nanoseconds on a processor, and waiting for one. */
+export function parseSchedstat(text: string, path: string): { ranMs: number; waitedMs: number } {
+  const [ran = '', waited = ''] = text.trim().split(' ');
+  return { ranMs: integer(ran, 10, path) / 1e6, waitedMs: integer(waited, 10, path) / 1e6 };
+}
+
 /** A missing line leaves its value absent (NSpid is there since 4.1); a line that cannot be read is a ParseError. */
 export function parseStatus(text: string, path: string): Status {
   const lines = new Map<string, string>();

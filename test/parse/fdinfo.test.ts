@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/model/errors.ts';
-import { parseCloseOnExec, parseEpollEntries } from '../../src/parse/fdinfo.ts';
+import { isRingAtWork, parseCloseOnExec, parseEpollEntries } from '../../src/parse/fdinfo.ts';
 
 // Linux 6.18: a listener, and a pipe with EPOLLET and EPOLLONESHOT.
 const EPOLL = `pos:\t0
@@ -86,4 +86,33 @@ test('close-on-exec is a bit of the flags, which are octal', () => {
   assert.equal(parseCloseOnExec('pos:\t0\nflags:\t02004002\nmnt_id:\t9\n', 'fdinfo'), true);
   assert.equal(parseCloseOnExec('pos:\t0\nflags:\t04002\nmnt_id:\t9\n', 'fdinfo'), false);
   assert.throws(() => parseCloseOnExec('pos:\t0\n', 'fdinfo'), ParseError);
+});
+
+// Linux 6.18: a ring of Node.js 24, which uses it for files.
+const RING = `pos:\t0
+flags:\t02000002
+mnt_id:\t17
+ino:\t24941747
+SqMask:\t0xff
+SqHead:\t2
+CqTail:\t2
+SQEs:\t0
+CQEs:\t0
+SqThread:\t-1
+UserFiles:\t0
+UserBufs:\t0
+PollList:
+CqOverflowList:
+NAPI:\tdisabled
+`;
+
+test('an io_uring without files of its own that polls nothing is not at work', () => {
+  assert.equal(isRingAtWork(RING), false);
+});
+
+test('one that polls, has registered files, has something to submit, or is not understood may be at work', () => {
+  assert.equal(isRingAtWork(RING.replace('PollList:\n', 'PollList:\n  op=6, task_works=0\n')), true);
+  assert.equal(isRingAtWork(RING.replace('UserFiles:\t0', 'UserFiles:\t16')), true);
+  assert.equal(isRingAtWork(RING.replace('SQEs:\t0', 'SQEs:\t3')), true);
+  for (const text of ['', 'pos:\t0\n', RING.replace('PollList:\n', '')]) assert.equal(isRingAtWork(text), true);
 });

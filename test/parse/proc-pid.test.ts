@@ -7,6 +7,7 @@ import {
   parseBootTime,
   parseCmdline,
   parseLimits,
+  parseSchedstat,
   parseStat,
   parseStatus,
 } from '../../src/parse/proc-pid.ts';
@@ -171,4 +172,10 @@ test('arbitrary text and bytes give a value or a ParseError', () => {
       assert.equal(typeof commandLine(parseCmdline(input)), 'string');
     }),
   );
+});
+
+test('schedstat gives the time on a processor and the time waiting for one, in nanoseconds', () => {
+  assert.deepEqual(parseSchedstat('94772000 61262000 2\n', 'schedstat'), { ranMs: 94.772, waitedMs: 61.262 });
+  for (const text of ['', '12', 'a b c', '-1 2 3']) assert.throws(() => parseSchedstat(text, 'schedstat'), ParseError);
+  fc.assert(fc.property(fc.string(), (text) => onlyParseErrors(() => parseSchedstat(text, 'schedstat'))));
 });

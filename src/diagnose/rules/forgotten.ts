@@ -12,11 +12,14 @@ const MANY_FOR_A_POOL = 10;
 export const forgotten: Rule = {
   cause: 'forgotten',
   judge(subject, snapshot) {
-    const { kind, traits, sockets, direction, unreadBeside = 0 } = subject;
+    const { kind, traits, sockets, direction, beside } = subject;
     if (kind !== 'held' || !traits || traits.flow !== 'still') return { kind: 'no' };
     // A response that nobody reads to its end was dropped with its connection; a request may yet be read.
     const dropped = traits.reception === 'end' || (traits.reception === 'unread' && direction === 'outbound');
-    if (!dropped || (traits.interest !== 'none' && traits.interest !== undefined)) return { kind: 'no' };
+    // Runtimes that know every connection edge-triggered, as Go does, know those too that they have forgotten.
+    const watched = traits.interest === 'edge' ? direction === 'inbound' : (traits.interest ?? 'none') !== 'none';
+    if (!dropped || watched) return { kind: 'no' };
+    const stillUnread = direction === 'inbound' && (beside?.unread ?? 0) > 0;
     const conduct = conductOf(subject);
     const serving = servingEvidence(subject, conduct);
     const evidence: Evidence[] = [
@@ -30,7 +33,7 @@ export const forgotten: Rule = {
         : []),
       ...serving,
     ];
-    if (traits.interest === undefined || unreadBeside > 0 || mayBeCopies(subject, snapshot))
+    if (traits.interest === undefined || stillUnread || mayBeCopies(subject, snapshot))
       return { kind: 'undecided', evidence };
     // Threads that are stuck can each have one in hand, whose request they have read.
     const inHand = conduct && serving.length === 0 && sockets.length <= conduct.threads;

@@ -12,7 +12,8 @@ export const stalePool: Rule = {
   judge(subject) {
     const { kind, traits, direction, sockets } = subject;
     if (kind !== 'held' || direction !== 'outbound' || !traits || traits.flow !== 'still') return { kind: 'no' };
-    if (traits.interest !== undefined && traits.interest !== 'none') return { kind: 'no' };
+    // Edge-triggered, it was told once; Go knows all its connections so.
+    if (!['none', 'edge', undefined].includes(traits.interest)) return { kind: 'no' };
     if (traits.reception !== 'end' && !isGoodbye(sockets)) return { kind: 'no' };
     if (isGrowing(sockets)) return { kind: 'no' };
     const inUse = siblingsInUse(subject);

@@ -2,7 +2,7 @@ import type { Case, Evidence, Rule, Verdict } from '../../model/finding.ts';
 import type { Process } from '../../model/process.ts';
 import { formatDuration, formatEndpoint, formatNumber, plural } from '../../model/words.ts';
 import { ageAtLeast } from '../ages.ts';
-import { type Conduct, conductOf, isLoopAtRest, LONG_WITHOUT_ANSWER_MS } from '../conduct.ts';
+import { type Conduct, conductOf, inVainAfter, isLoopAtRest } from '../conduct.ts';
 import { areAllStuck, awaitsAnswer, silence, waitEvidence } from '../waits.ts';
 
 // The program does nothing that could read or close: somebody stopped it, or its threads wait for a lock, for a server
@@ -69,7 +69,7 @@ const spin = (spinning: number): Evidence[] =>
 /** Requests lie unread, and no thread is where it would see them. */
 function nobodyReads(subject: Case, conduct: Conduct): Verdict | undefined {
   const { traits, process, waits, direction } = subject;
-  const { asking, ready, running, spinning, uninterruptible } = conduct;
+  const { asking, watching, polling, running, spinning, uninterruptible } = conduct;
   if (traits?.reception !== 'unread' || direction !== 'inbound' || !process || !waits) return undefined;
   if (traits.interest === 'off') return undefined;
   const evidence = [
@@ -85,9 +85,15 @@ function nobodyReads(subject: Case, conduct: Conduct): Verdict | undefined {
     ...waitEvidence(waits, process.name),
   ];
   if (asking > 0) return yes('likely', evidence);
-  if (ready > 0) return undefined;
+  if (watching > 0 && !(watching === polling && haveSomeInHand(subject, conduct))) return undefined;
   if (running > spinning) return { kind: 'undecided', evidence };
   return yes('likely', evidence);
+}
+
+/** A thread in poll may be the one that accepts, when others wait for a lock, no fewer than requests were begun. */
+function haveSomeInHand({ beside }: Case, { blocked }: Conduct): boolean {
+  const begun = (beside?.end ?? 0) + (beside?.read ?? 0);
+  return begun > 0 && begun <= blocked;
 }
 
 /** As many threads wait for an answer as connections are stuck: each has one in hand, and has read its request. */
@@ -100,10 +106,11 @@ function allAsking({ sockets, direction, process, waits }: Case, { asking }: Con
  * An event loop does not block: its requests wait, and it goes on. But what it asked last has not been answered on any of its
  * connections to one server, for longer than the oldest request has been given up.
  */
-function serverSilent({ sockets, siblings, direction }: Case): Verdict | undefined {
+function serverSilent(subject: Case): Verdict | undefined {
+  const { sockets, siblings, direction, traits } = subject;
   const [oldest] = sockets;
   if (!oldest || direction !== 'inbound') return undefined;
-  const needed = Math.max(LONG_WITHOUT_ANSWER_MS, ageAtLeast(oldest));
+  const needed = Math.max(inVainAfter(subject), ageAtLeast(oldest));
   const inboundPorts = new Set(sockets.map(({ local }) => local.port));
   const servers = new Map<string, { asked: number; all: number; silentMs: number }>();
   for (const socket of siblings ?? []) {
@@ -116,7 +123,9 @@ function serverSilent({ sockets, siblings, direction }: Case): Verdict | undefin
     server.silentMs = Math.min(server.silentMs, silentMs);
     servers.set(name, server);
   }
-  const [found] = [...servers].filter(([, { asked, all }]) => asked === all && asked * 2 >= sockets.length);
+  const [found] = [...servers].filter(
+    ([, { asked, all }]) => asked === all && (asked * 2 >= sockets.length || traits?.reception === 'unread'),
+  );
   if (!found) return undefined;
   const [name, { asked, silentMs }] = found;
   return yes('likely', [

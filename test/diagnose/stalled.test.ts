@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TcpSocket } from '../../src/model/socket.ts';
+import { endpoint, socket, times } from '../helpers/model.ts';
+import {
+  ACCEPTOR,
+  EPOLLET,
+  EPOLLIN,
+  facts,
+  inbound,
+  LOCKED,
+  LOOP,
+  outbound,
+  type Scene,
+  thread,
+  told,
+} from '../helpers/scene.ts';
+
+const UNREAD = { recvQueue: 263 };
+const END = { recvQueue: 1 };
+
+/** Connections to a database: this side spoke last, so long ago. */
+const database = (count: number, silentMs: number, fields: Partial<TcpSocket> = {}): TcpSocket[] =>
+  times(count, (i) =>
+    socket({
+      inode: 2000 + i,
+      state: 'ESTABLISHED',
+      local: endpoint(`10.0.0.1:${50_000 + i}`),
+      peer: endpoint('10.0.4.7:5432'),
+      lastDataSentMs: silentMs,
+      lastDataReceivedMs: silentMs + 5000,
+      lastAckReceivedMs: silentMs,
+      ...fields,
+    }),
+  );
+/** Waits to receive from the i-th of the others. */
+const asking = (i: number) => thread('receive', 500 + i);
+
+test('stalled: frozen by its cgroup, as by a pause of its container, is as good as stopped', () => {
+  const frozen: Scene = { stuck: inbound(5, UNREAD), holder: { frozen: true } };
+  assert.deepEqual(told(frozen), ['stalled proven 5']);
+  assert.match(facts(frozen), /frozen by its cgroup \(docker pause, or the freezer\)/);
+  assert.ok(!told({ ...frozen, holder: { frozen: false } }).some((it) => it.startsWith('stalled')));
+});
+
+test('stalled: what was read before it was frozen does not come from that', () => {
+  assert.ok(!told({ stuck: inbound(5), holder: { frozen: true } }).some((it) => it.startsWith('stalled')));
+});
+
+test('stalled: an event loop that would be told of each end at every wait does not wait', () => {
+  const loop: Scene = { stuck: inbound(5, END), events: EPOLLIN, threads: [LOCKED] };
+  assert.deepEqual(told(loop), ['stalled proven 5']);
+  assert.match(facts(loop), /5 sockets are watched for reading by an event loop that does not wait for events/);
+});
+
+test('stalled: with nothing unread, or a thread that runs, the loop is not proven to be away', () => {
+  assert.deepEqual(told({ stuck: inbound(5), events: EPOLLIN, threads: [LOCKED] }), ['stalled likely 5']);
+  assert.deepEqual(told({ stuck: inbound(5, END), events: EPOLLIN, threads: [thread()] }), ['unknown undecided 5']);
+});
+
+test('stalled: a thread that computes through the whole second look spins', () => {
+  const spinning: Scene = {
+    stuck: inbound(5, END),
+    events: EPOLLIN,
+    threads: [thread(undefined, undefined, { state: 'running', busy: 0.97 })],
+  };
+  assert.deepEqual(told(spinning), ['stalled likely 5']);
+  assert.match(facts(spinning), /1 thread uses a whole processor each|1 thread uses a whole processor/);
+});
+
+test('stalled: not when a thread does wait on that set, which cannot be', () => {
+  assert.ok(!told({ stuck: inbound(5, END), events: EPOLLIN, threads: [LOOP] }).some((it) => it.startsWith('stalled')));
+});
+
+test('stalled: edge-triggered, a loop is told once, so that it waits says nothing', () => {
+  const edge: Scene = { stuck: inbound(5, UNREAD), events: EPOLLIN | EPOLLET, threads: [LOOP] };
+  assert.deepEqual(told(edge), ['unknown undecided 5']);
+});
+
+test('stalled: requests lie unread, one thread accepts, and all others wait for locks', () => {
+  assert.deepEqual(told({ stuck: inbound(40, UNREAD), threads: [ACCEPTOR, LOCKED, LOCKED] }), ['stalled likely 40']);
+});
+
+test('stalled: those that stuck threads have in hand belong to it, more than there are threads do not', () => {
+  const begun = inbound(3, END).map((it, i) => ({ ...it, inode: 1300 + i }));
+  const threads = [ACCEPTOR, LOCKED, LOCKED, LOCKED];
+  assert.deepEqual(told({ stuck: [...inbound(20, UNREAD), ...begun], threads }), ['stalled likely 23']);
+  const many = inbound(20, { recvQueue: 0 }).map((it, i) => ({ ...it, inode: 1300 + i }));
+  assert.deepEqual(told({ stuck: [...inbound(20, UNREAD), ...many], threads }).sort(), [
+    'missing-close likely 20',
+    'stalled likely 20',
+  ]);
+});
+
+test('stalled: a thread in poll may be the acceptor, when others have requests in hand', () => {
+  const begun = inbound(2, END).map((it, i) => ({ ...it, inode: 1300 + i }));
+  const threads = [thread('events'), LOCKED, LOCKED];
+  assert.deepEqual(told({ stuck: [...inbound(20, UNREAD), ...begun], threads }), ['stalled likely 22']);
+  assert.ok(!told({ stuck: inbound(20, UNREAD), threads }).some((it) => it.startsWith('stalled')));
+});
+
+test('stalled: workers wait for an answer, while others accept and watch', () => {
+  const scene: Scene = {
+    stuck: inbound(40, UNREAD),
+    others: database(2, 45_000),
+    threads: [ACCEPTOR, LOOP, asking(0), asking(1)],
+  };
+  assert.deepEqual(told(scene), ['stalled likely 40']);
+  assert.match(facts(scene), /2 of 4 threads of gunicorn wait to receive from 10\.0\.4\.7:5432, silent for 45 s/);
+});
+
+test('stalled: a thread that was answered last waits for news, and one that just asked will be', () => {
+  const threads = [LOOP, asking(0)];
+  const news = database(1, 45_000, { lastDataSentMs: 60_000, lastDataReceivedMs: 45_000 });
+  for (const others of [news, database(1, 900)]) {
+    assert.deepEqual(told({ stuck: inbound(40, UNREAD), others, threads }), ['not-reading likely 40']);
+  }
+});
+
+test('stalled: as many threads wait for an answer as connections are stuck', () => {
+  const threads = [ACCEPTOR, asking(0), asking(1), asking(2)];
+  assert.deepEqual(told({ stuck: inbound(3, END), others: database(3, 45_000), threads }), ['stalled likely 3']);
+  assert.deepEqual(told({ stuck: inbound(9, END), others: database(3, 45_000), threads }), ['forgotten likely 9']);
+});
+
+test('stalled: an event loop goes on, but nothing it asked has been answered since before the oldest was given up', () => {
+  const scene: Scene = { stuck: inbound(4), others: database(4, 3600_000) };
+  assert.deepEqual(told(scene), ['stalled likely 4']);
+  assert.match(facts(scene), /4 of 4 connections to 10\.0\.4\.7:5432 without an answer for 1 h/);
+});
+
+test('stalled: one answer since, or a silence that began later, speaks against it', () => {
+  const one = database(4, 3600_000).map((it, i) => (i === 0 ? { ...it, lastDataReceivedMs: 10 } : it));
+  assert.deepEqual(told({ stuck: inbound(4), others: one }), ['missing-close likely 4']);
+  assert.deepEqual(told({ stuck: inbound(4), others: database(4, 300_000) }), ['missing-close likely 4']);
+});
+
+test('stalled: responses that nobody reads are not requests that nobody comes to', () => {
+  assert.deepEqual(told({ stuck: outbound(30, UNREAD), threads: [LOCKED, LOCKED] }), ['forgotten likely 30']);
+});
+
+test('stalled: threads in uninterruptible sleep are named', () => {
+  const scene: Scene = {
+    stuck: inbound(9, UNREAD),
+    threads: [ACCEPTOR, thread(undefined, undefined, { state: 'uninterruptible', busy: 0 })],
+  };
+  assert.deepEqual(told(scene), ['stalled likely 9']);
+  assert.match(facts(scene), /1 thread of gunicorn in uninterruptible sleep \(state D\)/);
+});
