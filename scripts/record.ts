@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 // Records one workload as a fixture: node scripts/record.ts NAME [--netns] -- CASE [options of workloads/stuck.py]
+// or -- PROGRAM.py [its options] for another program of workloads/.
 // In pid and network namespaces of its own, so that nothing of this machine is in it but the workload. Needs root.
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -46,7 +47,9 @@ mkdirSync(folder, { recursive: true });
 const elsewhere = flags.includes('--netns')
   ? ['unshare', '--net', 'sh', '-c', 'ip link set lo up; exec "$@"', 'sh']
   : [];
-const [program = '', ...args] = [...elsewhere, 'python3', 'workloads/stuck.py', ...workload];
+const [first = '', ...options] = workload;
+const played = first.endsWith('.py') ? [`workloads/${first}`, ...options] : ['workloads/stuck.py', ...workload];
+const [program = '', ...args] = [...elsewhere, 'python3', ...played];
 const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: ROOT });
 const truth = await ready(child);
 const { status } = spawnSync(process.execPath, ['src/bin.ts', 'record', join(folder, 'raw'), '--scrub'], {

@@ -37,6 +37,13 @@ export const hasExactAge = ({ lastAckReceivedMs, lastDataReceivedMs }: TcpSocket
   lastDataReceivedMs !== undefined &&
   Math.abs(lastDataReceivedMs - lastAckReceivedMs) <= SAME_MOMENT_MS;
 
+/** What stands for so long is no moment that a program passes through. */
+const SETTLED_MS = 30_000;
+
+/** Whether all have stood long enough to prove something by how they stand. */
+export const areSettled = (sockets: readonly TcpSocket[]): boolean =>
+  sockets.every((socket) => ageAtLeast(socket) >= SETTLED_MS);
+
 /** Nothing that the peer acknowledges so much later than it was sent is an acknowledgement of it: a second is long for a round trip. */
 const LONGEST_ROUND_TRIP_MS = 1000;
 /** The share of an age that two bounds may differ by, and still tell when it began. */

@@ -18,7 +18,8 @@ export function listeningParent({ process, listener, sockets }: Case, { processe
  * an epoll set that knows the listener, or it has other connections of the same port in use.
  */
 function isWorker({ process, listener, siblings = [] }: Case): boolean {
-  if (siblings.some(({ state, local }) => state === 'ESTABLISHED' && local.port === listener?.local.port)) return true;
+  if (siblings.some(({ socket: { state, local } }) => state === 'ESTABLISHED' && local.port === listener?.local.port))
+    return true;
   const inode = listener?.inode;
   return (process?.threadList ?? []).some(
     ({ wait }) =>

@@ -1,15 +1,15 @@
-import type { Case, Interest, Traits } from '../model/finding.ts';
+import type { Case, Connection, Interest, Traits } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { standingOf } from './ages.ts';
 import { CaseBuilder, type CaseContext } from './case-builder.ts';
 import type { Item, Judge, JudgedCase } from './judged.ts';
-import { type Leg, matchLegs } from './legs.ts';
+import { matchLegs } from './legs.ts';
 import { mergeParts, type Part } from './merge.ts';
-import { receptionOf, traitsOf } from './traits.ts';
+import { traitsOf } from './traits.ts';
 
 /** Other connections of the same process; absent when they were not read. */
-export type Elsewhere = { connections: number; siblings: Leg[] } | undefined;
+export type Elsewhere = { connections: number; siblings: Connection[] } | undefined;
 
 /**
  * The CLOSE_WAIT sockets that one process holds. They can have several causes, so they are sorted by what the kernel says
@@ -41,8 +41,9 @@ export class HeldSockets {
     for (const item of this.#items) {
       (standingOf(item.socket, stuckAfterMs) === 'young' ? young : stuck).push(item);
     }
+    const inbound = stuck.flatMap((item) => (item.inbound ? item.socket : []));
     const parts = this.#sort(stuck, elsewhere).map(({ items, traits }): Part => {
-      const subject = this.#build(items, elsewhere, traits, stuck);
+      const subject = this.#build(items, elsewhere, traits, inbound);
       return { items, judged: judge(subject), subject };
     });
     return mergeParts(parts, young, this.#process).map(({ items, judged, subject }) => {
@@ -70,17 +71,15 @@ export class HeldSockets {
     return [...sorts.values()];
   }
 
-  #build(items: Item[], elsewhere: Elsewhere, traits?: Traits, stuck: Item[] = []): Case {
+  #build(items: Item[], elsewhere: Elsewhere, traits?: Traits, besides: TcpSocket[] = []): Case {
     const builder = new CaseBuilder(this.#context, { kind: 'held', process: this.#process });
     for (const { socket, inbound, listener } of items) builder.add(socket, inbound, listener);
     const others = this.#items.length - items.length;
     const subject = builder.build(elsewhere && elsewhere.connections + others);
-    const beside = { read: 0, end: 0, unread: 0 };
-    for (const { socket, inbound } of traits ? stuck : []) if (inbound) beside[receptionOf(socket)]++;
     return {
       ...subject,
-      ...(traits && { traits, beside }),
-      ...(elsewhere && { siblings: elsewhere.siblings.map(({ socket }) => socket) }),
+      ...(traits && { traits, besides }),
+      ...(elsewhere && { siblings: elsewhere.siblings }),
     };
   }
 }

@@ -1,3 +1,4 @@
+import type { Connection } from '../model/finding.ts';
 import type { TcpSocket } from '../model/socket.ts';
 
 /** What comes in on one leg goes out on the other at once. */
@@ -5,14 +6,11 @@ const RELAYED_WITHIN_MS = 100;
 /** A leg in FIN_WAIT2 is one that the process has ended in one direction, as only a relay does: it need not be so exact. */
 const ENDED_WITHIN_MS = 1000;
 
-/** A connection and whether it came in. */
-export type Leg = { socket: TcpSocket; inbound: boolean };
-
 /**
  * Finds for connections in CLOSE_WAIT the other leg, as a relay has it: of the same process, in the other direction, and
  * the times tell that what came on one was sent on the other, both ways. Each is the other leg of one only.
  */
-export function matchLegs(stuck: readonly Leg[], others: readonly Leg[]): Map<TcpSocket, TcpSocket> {
+export function matchLegs(stuck: readonly Connection[], others: readonly Connection[]): Map<TcpSocket, TcpSocket> {
   const legs = new Map<TcpSocket, TcpSocket>();
   const ended = others.filter(({ socket }) => socket.state === 'FIN_WAIT2');
   const established = others.filter(({ socket }) => socket.state === 'ESTABLISHED');
@@ -27,13 +25,13 @@ export function matchLegs(stuck: readonly Leg[], others: readonly Leg[]): Map<Tc
 }
 
 function match(
-  stuck: readonly Leg[],
-  candidates: readonly Leg[],
+  stuck: readonly Connection[],
+  candidates: readonly Connection[],
   withinMs: number,
   legs: Map<TcpSocket, TcpSocket>,
 ): void {
   const taken = new Set(legs.values());
-  const bySent = new Map<number, Leg[]>();
+  const bySent = new Map<number, Connection[]>();
   for (const candidate of candidates) {
     const { lastDataSentMs } = candidate.socket;
     if (lastDataSentMs === undefined || taken.has(candidate.socket)) continue;

@@ -28,9 +28,9 @@ export function servingEvidence(subject: Case, conduct: Conduct | undefined): Ev
 }
 
 /** Others that came in at the same port, or went out to the same server. */
-function ofTheSameWork({ sockets, siblings = [], direction }: Case): readonly TcpSocket[] {
+function ofTheSameWork({ sockets, siblings = [], direction }: Case): TcpSocket[] {
   const nameOf = ({ local, peer }: TcpSocket): string =>
     direction === 'inbound' ? String(local.port) : `${peer.address} ${peer.port}`;
   const names = new Set(sockets.map(nameOf));
-  return siblings.filter((socket) => names.has(nameOf(socket)));
+  return siblings.flatMap(({ socket }) => (names.has(nameOf(socket)) ? socket : []));
 }

@@ -72,6 +72,9 @@ export type Reception = 'read' | 'end' | 'unread';
  */
 export type Interest = 'none' | 'off' | 'spent' | 'level' | 'edge' | 'some';
 
+/** A connection, and whether it came in. */
+export type Connection = { socket: TcpSocket; inbound: boolean };
+
 /** What the kernel says of each of the sockets of a case alike. */
 export type Traits = {
   reception: Reception;
@@ -116,10 +119,10 @@ export type Case = {
   peers: PeerGroup[];
   /** Of kind `held`, when its sockets are alike. */
   traits?: Traits;
-  /** With `traits`: the inbound stuck sockets of the whole process, by what lies unread in them. */
-  beside?: Record<Reception, number>;
+  /** With `traits`: the inbound stuck sockets of the whole process, these included. */
+  besides?: readonly TcpSocket[];
   /** Other connections of the process that are not in CLOSE_WAIT; absent when they were not read. */
-  siblings?: readonly TcpSocket[];
+  siblings?: readonly Connection[];
 };
 
 export type Verdict =

@@ -14,7 +14,7 @@ import { assertGolden } from '../helpers/golden.ts';
 const FOLDER = 'fixtures/recordings';
 const absolute = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-// None of these programs has a second thread or an epoll set: what is not read stays with the only thread.
+// Most of these programs have one thread and no epoll set: what is not read stays with that thread.
 const CAUSES: Record<string, string> = {
   'missing-close': 'missing-close',
   'nasty-name': 'missing-close',
@@ -25,6 +25,8 @@ const CAUSES: Record<string, string> = {
   'late-ack': 'half-close',
   // The server that made the connections holds them too.
   inherited: 'missing-close',
+  'write-only': 'not-reading',
+  blocked: 'stalled',
   'never-accepted': 'accept-backlog',
   'closed-but-held': 'closed-but-held',
   stopped: 'stalled',

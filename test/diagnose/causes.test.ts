@@ -267,3 +267,13 @@ test('every socket is in exactly one finding', () => {
     assert.equal(total, 60);
   }
 });
+
+test('nothing is proven by how sockets stand that have not stood so for half a minute', () => {
+  const fresh = (fields: object, scene: Partial<Scene>): string[] =>
+    told({
+      stuck: inbound(5, { ...aged(10_000), ...fields, timer: 'keepalive', lastDataReceivedMs: 300_000 }),
+      ...scene,
+    });
+  assert.deepEqual(fresh(END, { events: EPOLLOUT }), ['not-reading likely 5']);
+  assert.deepEqual(fresh(END, { events: EPOLLIN, threads: [LOCKED] }), ['stalled likely 5']);
+});

@@ -33,6 +33,12 @@ const database = (count: number, silentMs: number, fields: Partial<TcpSocket> = 
       ...fields,
     }),
   );
+/** A second after the request of the youngest of `inbound` came. */
+const ASKED = 599_000;
+/** Requests that clients gave up after a minute or more, the first of which came an hour ago. */
+const givenUp = (count: number): TcpSocket[] =>
+  inbound(count).map((it, i) => ({ ...it, lastDataReceivedMs: 3600_000 - i * 300_000, lastDataSentMs: 3700_000 }));
+const FIRST_ASKED = 3599_500;
 /** Waits to receive from the i-th of the others. */
 const asking = (i: number) => thread('receive', 500 + i);
 
@@ -102,37 +108,54 @@ test('stalled: a thread in poll may be the acceptor, when others have requests i
 test('stalled: workers wait for an answer, while others accept and watch', () => {
   const scene: Scene = {
     stuck: inbound(40, UNREAD),
-    others: database(2, 45_000),
+    others: database(2, ASKED),
     threads: [ACCEPTOR, LOOP, asking(0), asking(1)],
   };
   assert.deepEqual(told(scene), ['stalled likely 40']);
-  assert.match(facts(scene), /2 of 4 threads of gunicorn wait to receive from 10\.0\.4\.7:5432, silent for 45 s/);
+  assert.match(facts(scene), /2 of 4 threads of gunicorn wait to receive from 10\.0\.4\.7:5432, silent for 9 min 59 s/);
 });
 
 test('stalled: a thread that was answered last waits for news, and one that just asked will be', () => {
   const threads = [LOOP, asking(0)];
-  const news = database(1, 45_000, { lastDataSentMs: 60_000, lastDataReceivedMs: 45_000 });
+  const news = database(1, ASKED, { lastDataSentMs: 700_000, lastDataReceivedMs: ASKED });
   for (const others of [news, database(1, 900)]) {
     assert.deepEqual(told({ stuck: inbound(40, UNREAD), others, threads }), ['not-reading likely 40']);
   }
 });
 
+test('stalled: a consumer that has asked for news and waits for them is no worker that waits for an answer', () => {
+  const consumer = database(1, 7200_000);
+  const threads = [LOOP, asking(0)];
+  assert.deepEqual(told({ stuck: inbound(40, UNREAD), others: consumer, threads }), ['not-reading likely 40']);
+  assert.deepEqual(told({ stuck: inbound(1), others: consumer, threads }), ['unknown undecided 1']);
+  assert.deepEqual(told({ stuck: inbound(2), others: consumer, threads }), ['missing-close likely 2']);
+});
+
 test('stalled: as many threads wait for an answer as connections are stuck', () => {
   const threads = [ACCEPTOR, asking(0), asking(1), asking(2)];
-  assert.deepEqual(told({ stuck: inbound(3, END), others: database(3, 45_000), threads }), ['stalled likely 3']);
-  assert.deepEqual(told({ stuck: inbound(9, END), others: database(3, 45_000), threads }), ['forgotten likely 9']);
+  assert.deepEqual(told({ stuck: inbound(3, END), others: database(3, ASKED), threads }), ['stalled likely 3']);
+  assert.deepEqual(told({ stuck: inbound(9, END), others: database(3, ASKED), threads }), ['forgotten likely 9']);
 });
 
 test('stalled: an event loop goes on, but nothing it asked has been answered since before the oldest was given up', () => {
-  const scene: Scene = { stuck: inbound(4), others: database(4, 3600_000) };
+  const scene: Scene = { stuck: givenUp(4), others: database(4, FIRST_ASKED) };
   assert.deepEqual(told(scene), ['stalled likely 4']);
-  assert.match(facts(scene), /4 of 4 connections to 10\.0\.4\.7:5432 without an answer for 1 h/);
+  assert.match(facts(scene), /no answer on any of 4 connections to 10\.0\.4\.7:5432 for 59 min 59 s/);
 });
 
 test('stalled: one answer since, or a silence that began later, speaks against it', () => {
-  const one = database(4, 3600_000).map((it, i) => (i === 0 ? { ...it, lastDataReceivedMs: 10 } : it));
-  assert.deepEqual(told({ stuck: inbound(4), others: one }), ['missing-close likely 4']);
-  assert.deepEqual(told({ stuck: inbound(4), others: database(4, 300_000) }), ['missing-close likely 4']);
+  const one = database(4, FIRST_ASKED).map((it, i) => (i === 0 ? { ...it, lastDataReceivedMs: 10 } : it));
+  assert.deepEqual(told({ stuck: givenUp(4), others: one }), ['missing-close likely 4']);
+  assert.deepEqual(told({ stuck: givenUp(4), others: database(4, 300_000) }), ['missing-close likely 4']);
+});
+
+test('stalled: clients that are sent to and say nothing are no servers that do not answer', () => {
+  const clients = database(4, FIRST_ASKED).map((it, i) => ({
+    ...it,
+    local: endpoint('10.0.0.1:8000'),
+    peer: endpoint(`10.0.0.6:${i + 1}`),
+  }));
+  assert.deepEqual(told({ stuck: givenUp(4), others: clients }), ['missing-close likely 4']);
 });
 
 test('stalled: responses that nobody reads are not requests that nobody comes to', () => {

@@ -54,7 +54,7 @@ export type Scene = {
   more?: Partial<Omit<Snapshot, 'processes'>> & { processes?: Process[] };
 };
 
-export function holderOf({ stuck, others = [], threads = [LOOP], events, holder = {} }: Scene): Process {
+function holderOf({ stuck, others = [], threads = [LOOP], events, holder = {} }: Scene): Process {
   const known: [number, number][] =
     events === undefined || events === 'unread' ? [] : stuck.map((it) => [it.inode ?? 0, events]);
   return process({
@@ -71,7 +71,7 @@ export function holderOf({ stuck, others = [], threads = [LOOP], events, holder 
   });
 }
 
-export function findingsOf(scene: Scene): Finding[] {
+function findingsOf(scene: Scene): Finding[] {
   const { processes = [], ...more } = scene.more ?? {};
   return diagnose(
     snapshot({

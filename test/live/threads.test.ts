@@ -25,8 +25,9 @@ test('what the only thread of a blocked server waits for is named, for its socke
         facts.join('\n'),
       );
     }
-    // Silent for a moment only: a thread that has just asked is not stuck.
-    assert.equal(held?.cause, 'unknown');
+    // Silent for some seconds at most: it is not proven that no answer comes.
+    assert.notEqual(held?.confidence, 'proven');
+    assert.match(held?.cause ?? '', /^(unknown|stalled)$/);
   } finally {
     await stop();
   }

@@ -3,6 +3,7 @@ import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
 import { mayBeCopies } from '../copies.ts';
 import { servingEvidence } from '../serving.ts';
+import { receptionOf } from '../traits.ts';
 
 /** Fewer idle outbound connections can be those of a pool, which keeps them on purpose. */
 const MANY_FOR_A_POOL = 10;
@@ -12,14 +13,14 @@ const MANY_FOR_A_POOL = 10;
 export const forgotten: Rule = {
   cause: 'forgotten',
   judge(subject, snapshot) {
-    const { kind, traits, sockets, direction, beside } = subject;
+    const { kind, traits, sockets, direction, besides = [] } = subject;
     if (kind !== 'held' || !traits || traits.flow !== 'still') return { kind: 'no' };
     // A response that nobody reads to its end was dropped with its connection; a request may yet be read.
     const dropped = traits.reception === 'end' || (traits.reception === 'unread' && direction === 'outbound');
     // Runtimes that know every connection edge-triggered, as Go does, know those too that they have forgotten.
     const watched = traits.interest === 'edge' ? direction === 'inbound' : (traits.interest ?? 'none') !== 'none';
     if (!dropped || watched) return { kind: 'no' };
-    const stillUnread = direction === 'inbound' && (beside?.unread ?? 0) > 0;
+    const stillUnread = direction === 'inbound' && besides.some((it) => receptionOf(it) === 'unread');
     const conduct = conductOf(subject);
     const serving = servingEvidence(subject, conduct);
     const evidence: Evidence[] = [

@@ -1,4 +1,5 @@
 import type { Rule } from '../../model/finding.ts';
+import type { TcpSocket } from '../../model/socket.ts';
 import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
 import { mayBeCopies } from '../copies.ts';
@@ -27,10 +28,17 @@ export const missingClose: Rule = {
           ]
         : []),
     ];
-    const unsure = (serving.length === 0 && !more) || mayBeCopies(subject, snapshot);
+    // Where a runtime reads on behalf of handlers, as Go does, one may still be at work on a request that has no answer yet.
+    const pending = traits.interest === 'edge' && sockets.some(isUnanswered);
+    const unsure = (serving.length === 0 && !more) || pending || mayBeCopies(subject, snapshot);
     if (unsure || (conduct && conduct.asking >= sockets.length)) {
       return { kind: 'undecided', evidence };
     }
     return { kind: 'yes', confidence: 'likely', evidence };
   },
 };
+
+/** Nothing was sent since the last data came, by more than a tick of the kernel's clock. */
+const isUnanswered = ({ lastDataSentMs, lastDataReceivedMs }: TcpSocket): boolean =>
+  lastDataSentMs !== undefined && lastDataReceivedMs !== undefined && lastDataSentMs > lastDataReceivedMs + TICK_MS;
+const TICK_MS = 10;

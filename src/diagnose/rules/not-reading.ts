@@ -1,5 +1,6 @@
 import type { Case, Rule } from '../../model/finding.ts';
 import { plural } from '../../model/words.ts';
+import { areSettled } from '../ages.ts';
 import { conductOf } from '../conduct.ts';
 
 // The program still has the connection in use, but does not read from it: it only writes, or has switched reading off until
@@ -25,7 +26,7 @@ export const notReading: Rule = {
     if (traits.interest === 'off') {
       return {
         kind: 'yes',
-        confidence: traits.reception === 'read' ? 'likely' : 'proven',
+        confidence: traits.reception !== 'read' && areSettled(sockets) ? 'proven' : 'likely',
         evidence: [
           { fact: `${all} in an epoll set without EPOLLIN`, says: 'reading is switched off: the end cannot be seen' },
         ],

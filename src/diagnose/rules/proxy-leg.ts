@@ -1,5 +1,6 @@
 import type { Rule } from '../../model/finding.ts';
 import { formatEndpoint, formatNumber, plural } from '../../model/words.ts';
+import { areSettled } from '../ages.ts';
 
 // The process relays between two connections. One side has hung up, and the process keeps that leg until the other side ends
 // too: each stuck connection has a partner in the other direction, on which went out what came in here, at the same moments.
@@ -18,7 +19,7 @@ export const proxyLeg: Rule = {
     const other = ends.size === 1 && end !== undefined ? end : `${formatNumber(ends.size)} others`;
     return {
       kind: 'yes',
-      confidence: passedOn === sockets.length && passedOn > 1 ? 'proven' : 'likely',
+      confidence: passedOn === sockets.length && passedOn > 1 && areSettled(sockets) ? 'proven' : 'likely',
       evidence: [
         {
           fact: `${formatNumber(legs.length)} of ${formatNumber(sockets.length)} have a second leg to ${other}, with data at the same moments`,

@@ -61,7 +61,7 @@ function siblingsInUse({ siblings = [], sockets }: Case): number {
   const servers = new Set(sockets.map(({ peer }) => `${peer.address} ${peer.port}`));
   const youngest = Math.min(...sockets.map(ageAtLeast));
   return siblings.filter(
-    ({ state, peer, lastDataReceivedMs }) =>
+    ({ socket: { state, peer, lastDataReceivedMs } }) =>
       state === 'ESTABLISHED' &&
       servers.has(`${peer.address} ${peer.port}`) &&
       (lastDataReceivedMs ?? Number.POSITIVE_INFINITY) < youngest,

@@ -1,8 +1,11 @@
 import type { Case, Evidence, Rule, Verdict } from '../../model/finding.ts';
 import type { Process } from '../../model/process.ts';
-import { formatDuration, formatEndpoint, formatNumber, plural } from '../../model/words.ts';
-import { ageAtLeast } from '../ages.ts';
+import type { TcpSocket } from '../../model/socket.ts';
+import { formatDuration, formatEndpoint, plural } from '../../model/words.ts';
+import { ageAtLeast, areSettled } from '../ages.ts';
+import { askedConnections, askedForRequests } from '../asking.ts';
 import { type Conduct, conductOf, inVainAfter, isLoopAtRest } from '../conduct.ts';
+import { receptionOf } from '../traits.ts';
 import { areAllStuck, awaitsAnswer, silence, waitEvidence } from '../waits.ts';
 
 // The program does nothing that could read or close: somebody stopped it, or its threads wait for a lock, for a server
@@ -53,7 +56,7 @@ function loopAway(subject: Case, { running, spinning }: Conduct): Verdict | unde
   const evidence = [watched, ...spin(spinning), ...waitEvidence(waits, process.name)];
   if (spinning > 0) return yes('likely', evidence);
   if (running > 0) return { kind: 'undecided', evidence };
-  return yes(traits.reception === 'read' ? 'likely' : 'proven', evidence);
+  return yes(traits.reception !== 'read' && areSettled(sockets) ? 'proven' : 'likely', evidence);
 }
 
 const spin = (spinning: number): Evidence[] =>
@@ -84,22 +87,29 @@ function nobodyReads(subject: Case, conduct: Conduct): Verdict | undefined {
       : []),
     ...waitEvidence(waits, process.name),
   ];
-  if (asking > 0) return yes('likely', evidence);
+  if (asking > 0 && isForRequests(subject)) return yes('likely', evidence);
   if (watching > 0 && !(watching === polling && haveSomeInHand(subject, conduct))) return undefined;
   if (running > spinning) return { kind: 'undecided', evidence };
   return yes('likely', evidence);
 }
 
+/** Most of what was asked was asked for requests, and not by consumers that wait for news. */
+function isForRequests(subject: Case): boolean {
+  const asked = askedConnections(subject);
+  return asked.length > 0 && askedForRequests(asked, subject) * 2 >= asked.length;
+}
+
 /** A thread in poll may be the one that accepts, when others wait for a lock, no fewer than requests were begun. */
-function haveSomeInHand({ beside }: Case, { blocked }: Conduct): boolean {
-  const begun = (beside?.end ?? 0) + (beside?.read ?? 0);
+function haveSomeInHand({ besides = [] }: Case, { blocked }: Conduct): boolean {
+  const begun = besides.filter((socket) => receptionOf(socket) !== 'unread').length;
   return begun > 0 && begun <= blocked;
 }
 
 /** As many threads wait for an answer as connections are stuck: each has one in hand, and has read its request. */
-function allAsking({ sockets, direction, process, waits }: Case, { asking }: Conduct): Verdict | undefined {
+function allAsking(subject: Case, { asking }: Conduct): Verdict | undefined {
+  const { sockets, direction, process, waits } = subject;
   if (direction !== 'inbound' || asking < sockets.length || !process || !waits) return undefined;
-  return yes('likely', waitEvidence(waits, process.name));
+  return isForRequests(subject) ? yes('likely', waitEvidence(waits, process.name)) : undefined;
 }
 
 /**
@@ -107,31 +117,28 @@ function allAsking({ sockets, direction, process, waits }: Case, { asking }: Con
  * connections to one server, for longer than the oldest request has been given up.
  */
 function serverSilent(subject: Case): Verdict | undefined {
-  const { sockets, siblings, direction, traits } = subject;
+  const { sockets, siblings = [], direction, traits } = subject;
   const [oldest] = sockets;
   if (!oldest || direction !== 'inbound') return undefined;
   const needed = Math.max(inVainAfter(subject), ageAtLeast(oldest));
-  const inboundPorts = new Set(sockets.map(({ local }) => local.port));
-  const servers = new Map<string, { asked: number; all: number; silentMs: number }>();
-  for (const socket of siblings ?? []) {
-    if (socket.state !== 'ESTABLISHED' || inboundPorts.has(socket.local.port)) continue;
+  const asked = new Set(siblings.flatMap(({ socket, inbound }) => (!inbound && awaitsAnswer(socket) ? socket : [])));
+  const servers = new Map<string, TcpSocket[]>();
+  for (const { socket, inbound } of siblings) {
+    if (inbound || socket.state !== 'ESTABLISHED') continue;
     const name = formatEndpoint(socket.peer);
-    const server = servers.get(name) ?? { asked: 0, all: 0, silentMs: Number.POSITIVE_INFINITY };
-    const silentMs = silence(socket) ?? 0;
-    server.all++;
-    if (awaitsAnswer(socket) && silentMs >= needed) server.asked++;
-    server.silentMs = Math.min(server.silentMs, silentMs);
-    servers.set(name, server);
+    servers.set(name, [...(servers.get(name) ?? []), socket]);
   }
-  const [found] = [...servers].filter(
-    ([, { asked, all }]) => asked === all && (asked * 2 >= sockets.length || traits?.reception === 'unread'),
-  );
-  if (!found) return undefined;
-  const [name, { asked, silentMs }] = found;
-  return yes('likely', [
-    {
-      fact: `${formatNumber(asked)} of ${plural(asked, 'connection')} to ${name} without an answer for ${formatDuration(silentMs)}`,
-      says: 'requests wait for it, since before the first client gave up',
-    },
-  ]);
+  for (const [name, all] of servers) {
+    if (!all.every((socket) => asked.has(socket) && (silence(socket) ?? 0) >= needed)) continue;
+    const enough = all.length * 2 >= sockets.length || (traits?.reception === 'unread' && all.length > 1);
+    if (!enough || askedForRequests(all, subject) * 2 < all.length) continue;
+    const silentMs = Math.min(...all.map((socket) => silence(socket) ?? 0));
+    return yes('likely', [
+      {
+        fact: `no answer on any of ${plural(all.length, 'connection')} to ${name} for ${formatDuration(silentMs)}`,
+        says: 'requests wait for it, since before the first client gave up',
+      },
+    ]);
+  }
+  return undefined;
 }
