@@ -271,7 +271,13 @@ test('every socket is in exactly one finding', () => {
 test('nothing is proven by how sockets stand that have not stood so for half a minute', () => {
   const fresh = (fields: object, scene: Partial<Scene>): string[] =>
     told({
-      stuck: inbound(5, { ...aged(10_000), ...fields, timer: 'keepalive', lastDataReceivedMs: 300_000 }),
+      stuck: inbound(5, {
+        ...aged(10_000),
+        ...fields,
+        timer: 'keepalive',
+        lastDataReceivedMs: 300_000,
+        lastDataSentMs: 300_000,
+      }),
       ...scene,
     });
   assert.deepEqual(fresh(END, { events: EPOLLOUT }), ['not-reading likely 5']);

@@ -64,7 +64,10 @@ const spin = (spinning: number): Evidence[] =>
     ? []
     : [
         {
-          fact: `${plural(spinning, 'thread uses', 'threads use')} a whole processor each`,
+          fact:
+            spinning === 1
+              ? '1 thread uses a whole processor'
+              : `${plural(spinning, 'thread')} use a whole processor each`,
           says: spinning === 1 ? 'it computes, or spins' : 'they compute, or spin',
         },
       ];
