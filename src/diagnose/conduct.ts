@@ -34,11 +34,13 @@ export function conductOf(subject: Case): Conduct | undefined {
   const count = (is: (thread: Thread) => boolean): number => threads.filter(is).length;
   const sum = (is: (group: WaitGroup) => boolean): number =>
     waits.groups.reduce((total, group) => total + (is(group) ? group.threads : 0), 0);
+  // Where other connections were not read, a set without known ones may have those.
+  const sets = subject.siblings ? process.epoll : undefined;
   const patience = inVainAfter(subject);
   return {
     threads: threads.length,
-    ready: count((thread) => thread.wait?.kind === 'accept' || isWatching(thread, process.epoll)),
-    watching: count((thread) => isWatching(thread, process.epoll)),
+    ready: count((thread) => thread.wait?.kind === 'accept' || isWatching(thread, sets)),
+    watching: count((thread) => isWatching(thread, sets)),
     polling: count(({ wait }) => wait?.kind === 'events' && wait.fd === undefined),
     running: count(({ wait, state }) => !wait && state !== 'uninterruptible'),
     spinning: count(({ busy }) => busy !== undefined && busy >= SPINNING),

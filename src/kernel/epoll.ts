@@ -28,7 +28,7 @@ export class EpollReader {
   read({ pid, sockets, threadList = [] }: Process): EpollSets | undefined {
     if (!sockets || sockets.size > MOST_SOCKETS) return undefined;
     const others = attempt(() => this.#machine.list(`/proc/${pid}/fd`));
-    if (!others) return undefined;
+    if (!others || others.length > MOST_SOCKETS + MOST_LINKS_EACH) return undefined;
     const isSocket = numbersOf(sockets);
     const waitedOn = new Set(threadList.flatMap(({ wait }) => (wait?.kind === 'events' ? (wait.fd ?? []) : [])));
     // Those that a thread waits on first: they are epoll sets for sure.
