@@ -64,8 +64,7 @@ function findingOf(
   const { cause, confidence, evidence } = verdict;
   const age = agesOf(subject);
   const arrivals = arrivalsIn(subject, limits);
-  const pattern =
-    subject.kind === 'held' && cause !== 'churn' ? patternsOf(subject.sockets, limits.stuckAfterMs) : NO_PATTERN;
+  const pattern = subject.kind === 'held' && cause !== 'churn' ? patternsOf(subject, limits.stuckAfterMs) : NO_PATTERN;
   const budget = fdsOf(subject);
   const forecast = forecastOf(subject, cause, budget, arrivals, snapshot);
   const fullInMs = forecast.find(({ resource }) => resource === 'descriptors')?.inMs;

@@ -43,12 +43,14 @@ function match(
   for (const { socket, inbound } of stuck) {
     if (socket.lastDataReceivedMs === undefined || legs.has(socket)) continue;
     const slot = Math.floor(socket.lastDataReceivedMs / withinMs);
-    const leg = [slot, slot - 1, slot + 1]
-      .flatMap((it) => bySent.get(it) ?? [])
-      .find((it) => it.inbound !== inbound && !taken.has(it.socket) && relays(socket, it.socket, withinMs));
-    if (!leg) continue;
-    taken.add(leg.socket);
-    legs.set(socket, leg.socket);
+    const isLeg = (it: Connection): boolean => it.inbound !== inbound && relays(socket, it.socket, withinMs);
+    for (const near of [slot, slot - 1, slot + 1]) {
+      const found = bySent.get(near)?.findIndex(isLeg) ?? -1;
+      if (found < 0) continue;
+      const [leg] = bySent.get(near)?.splice(found, 1) ?? [];
+      if (leg) legs.set(socket, leg.socket);
+      break;
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Evidence, Pattern } from '../model/finding.ts';
+import type { Case, Evidence, Pattern } from '../model/finding.ts';
 import type { TcpSocket } from '../model/socket.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
 import { knownAge } from './ages.ts';
@@ -15,13 +15,13 @@ const FEWEST = 10;
 const MOSTLY = 0.8;
 
 /** Takes the sockets of a case; those younger than the limit may still be closed, and are left out. */
-export function patternsOf(sockets: readonly TcpSocket[], stuckAfterMs: number): Found {
+export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direction'>, stuckAfterMs: number): Found {
   const stuck = sockets.flatMap((socket): Arrival[] => {
     const ageMs = knownAge(socket);
     return ageMs !== undefined && ageMs >= stuckAfterMs ? [{ ageMs, address: socket.peer.address }] : [];
   });
   if (stuck.length < MOSTLY * sockets.length) return NOTHING;
-  const probe = probeOf(stuck);
+  const probe = probeOf(stuck, direction === 'outbound');
   const ages = stuck.map(({ ageMs }) => ageMs).sort((a, b) => b - a);
   const shape = burstOf(ages) ?? trendOf(ages, stuckAfterMs);
   // That a probe comes steadily is said with its period.
@@ -125,7 +125,7 @@ const FITTING = 0.8;
 const FEWEST_OF_A_PROBE = 8;
 
 /** One peer that comes at a fixed interval, and is most of what comes. */
-function probeOf(arrivals: Arrival[]): One | undefined {
+function probeOf(arrivals: Arrival[], outbound: boolean): One | undefined {
   const byAddress = new Map<string, number[]>();
   for (const { address, ageMs } of arrivals) {
     const same = byAddress.get(address);
@@ -143,8 +143,10 @@ function probeOf(arrivals: Arrival[]): One | undefined {
   return {
     pattern: 'probe',
     evidence: {
-      fact: `one every ${formatDuration(first.periodMs)} from ${first.address}${others}`,
-      says: 'so regular is a health check, a scrape or a timer: it shows the fault, and is not the cause of it',
+      fact: `one every ${formatDuration(first.periodMs)} ${outbound ? 'to' : 'from'} ${first.address}${others}`,
+      says: outbound
+        ? 'so regular is a timer of this program: what it runs leaves a connection behind each time'
+        : 'so regular is a health check, a scrape or a timer: it shows the fault, and is not the cause of it',
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Interest, Reception, Traits } from '../model/finding.ts';
-import type { Process } from '../model/process.ts';
+import type { EpollSets, Process } from '../model/process.ts';
 import type { TcpSocket } from '../model/socket.ts';
 
 /**
@@ -28,14 +28,16 @@ function interestIn(events: number): Interest {
 
 /** What matters most when a socket is in several sets. */
 const STRONGEST: readonly Interest[] = ['level', 'edge', 'spent', 'off'];
+const NO_SETS: EpollSets['sets'] = [];
 
 function interestOf({ epoll }: Process, socket: TcpSocket): Interest | undefined {
   const { inode, inEpoll, awaited } = socket;
-  const asked = epoll?.sets.flatMap(({ sockets }) => {
+  let strongest = STRONGEST.length;
+  for (const { sockets } of epoll?.sets ?? NO_SETS) {
     const events = inode === undefined ? undefined : sockets.get(inode);
-    return events === undefined ? [] : interestIn(events);
-  });
-  const found = STRONGEST.find((it) => asked?.includes(it));
+    if (events !== undefined) strongest = Math.min(strongest, STRONGEST.indexOf(interestIn(events)));
+  }
+  const found = STRONGEST[strongest];
   if (found) return found;
   // A set of another process may know it too.
   if (inEpoll || awaited) return 'some';
@@ -69,7 +71,8 @@ const YOUNGER_BY_MS = 500;
  */
 function isOlderThan({ startedAt }: Process, takenAt: number, socket: TcpSocket): boolean {
   const { lastDataSentMs = 0, lastDataReceivedMs = 0, lastAckReceivedMs = 0 } = socket;
-  if (startedAt === undefined) return false;
+  // A start in the future is that of a clock that was set, or of a file that a container's tools made up.
+  if (startedAt === undefined || startedAt * 1000 > takenAt) return false;
   const connectedMs = Math.max(lastAckReceivedMs, Math.min(lastDataSentMs, lastDataReceivedMs));
   return connectedMs > takenAt - startedAt * 1000 + YOUNGER_BY_MS;
 }

@@ -25,8 +25,8 @@ export class EpollReader {
   }
 
   /** Undefined when it may not be looked at, or has too many sockets. */
-  read({ pid, sockets, threadList = [] }: Process): EpollSets | undefined {
-    if (!sockets || sockets.size > MOST_SOCKETS) return undefined;
+  read({ pid, sockets, openFds = 0, threadList = [] }: Process): EpollSets | undefined {
+    if (!sockets || Math.max(sockets.size, openFds - MOST_LINKS_EACH) > MOST_SOCKETS) return undefined;
     const others = attempt(() => this.#machine.list(`/proc/${pid}/fd`));
     if (!others || others.length > MOST_SOCKETS + MOST_LINKS_EACH) return undefined;
     const isSocket = numbersOf(sockets);

@@ -18,7 +18,7 @@ const socketsOf = (arrivals: Arrival[]): TcpSocket[] =>
   arrivals
     .toSorted((a, b) => b.age - a.age)
     .map(({ age, address = '10.0.0.5' }, i) => socket({ ...aged(age), peer: endpoint(`${address}:${20_000 + i}`) }));
-const found = (arrivals: Arrival[]) => patternsOf(socketsOf(arrivals), LIMIT);
+const found = (arrivals: Arrival[]) => patternsOf({ sockets: socketsOf(arrivals), direction: 'inbound' }, LIMIT);
 const factsOf = (arrivals: Arrival[]): string =>
   found(arrivals)
     .evidence.map(({ fact }) => fact)
@@ -84,6 +84,13 @@ test('a fixed interval from one address is a probe, with its period, jitter and 
   assert.ok(share('probe', (seed) => periodic(seed, 20, 10 * SECOND, 0.08)) > 0.95);
 });
 
+test('a fixed interval of outbound connections is a timer of the program', () => {
+  const sockets = socketsOf(periodic(7, 40, 10 * SECOND, 0.05));
+  const [evidence] = patternsOf({ sockets, direction: 'outbound' }, LIMIT).evidence;
+  assert.match(evidence?.fact ?? '', /^one every \S+ s to 10\.0\.0\.5$/);
+  assert.match(evidence?.says ?? '', /a timer of this program/);
+});
+
 test('two balancers with an interval of their own each are a probe', () => {
   const both = [...periodic(1, 30, 10 * SECOND, 0.02), ...periodic(2, 30, 10 * SECOND, 0.02, '10.0.0.6')];
   assert.match(factsOf(both), /one every \S+ s from 10\.0\.0\.\d and 1 more address/);
@@ -117,8 +124,8 @@ test('fewer than ten sockets, or unknown ages, allow no statement', () => {
   const unknown = times(50, (i) =>
     socket({ timer: 'keepalive', lastAckReceivedMs: 100, lastDataReceivedMs: HOUR + i }),
   );
-  assert.deepEqual(patternsOf(unknown, LIMIT), { patterns: [], evidence: [] });
-  assert.deepEqual(patternsOf([], LIMIT), { patterns: [], evidence: [] });
+  assert.deepEqual(patternsOf({ sockets: unknown, direction: 'inbound' }, LIMIT), { patterns: [], evidence: [] });
+  assert.deepEqual(patternsOf({ sockets: [], direction: 'inbound' }, LIMIT), { patterns: [], evidence: [] });
 });
 
 test('whatever the ages, there is one line of evidence for each pattern, and not two shapes at once', () => {

@@ -83,6 +83,19 @@ test('stalled: edge-triggered, a loop is told once, so that it waits says nothin
   assert.deepEqual(told(edge), ['unknown undecided 5']);
 });
 
+test('stalled: all threads wait on silent connections: proven of what is unread, likely of what each can have in hand', () => {
+  const others = database(2, 45_000);
+  const threads = [asking(0), asking(1)];
+  assert.deepEqual(told({ stuck: inbound(5, UNREAD), others, threads }), ['stalled proven 5']);
+  assert.deepEqual(told({ stuck: inbound(2, END), others, threads }), ['stalled likely 2']);
+});
+
+test('stalled: what a program has left behind, or keeps for later, does not come from that it waits now', () => {
+  const consumer = database(1, 7200_000);
+  assert.deepEqual(told({ stuck: inbound(9), others: consumer, threads: [asking(0)] }), ['missing-close likely 9']);
+  assert.deepEqual(told({ stuck: outbound(3, END), others: consumer, threads: [asking(0)] }), ['unknown undecided 3']);
+});
+
 test('stalled: requests lie unread, one thread accepts, and all others wait for locks', () => {
   assert.deepEqual(told({ stuck: inbound(40, UNREAD), threads: [ACCEPTOR, LOCKED, LOCKED] }), ['stalled likely 40']);
 });

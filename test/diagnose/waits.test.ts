@@ -26,7 +26,7 @@ const thread = (kind?: Wait['kind'], fd?: number): Thread => ({
 const worker = (threadList: Thread[], fields: Partial<Process> = {}): Process =>
   process({ sockets: holding(STUCK, REDIS, LISTENER), threadList, ...fields });
 
-function finding(threadList: Thread[], redis = REDIS): Finding {
+function finding(threadList: Thread[], redis = REDIS, stuck = STUCK): Finding {
   const holder = worker(threadList, {
     sockets: new Map([
       [1000, [10]],
@@ -35,7 +35,7 @@ function finding(threadList: Thread[], redis = REDIS): Finding {
     ]),
   });
   const services = new Map([[6379, 'redis']]);
-  const seen = { ...snapshot({ sockets: [STUCK, redis], listeners: [LISTENER], processes: [holder] }), services };
+  const seen = { ...snapshot({ sockets: [stuck, redis], listeners: [LISTENER], processes: [holder] }), services };
   const [found] = diagnose(seen).findings;
   assert.ok(found);
   return found;
@@ -44,7 +44,7 @@ function finding(threadList: Thread[], redis = REDIS): Finding {
 const facts = ({ evidence }: Finding): string => evidence.map(({ fact, says }) => `${fact}: ${says}`).join('\n');
 
 test('a program whose every thread waits on a connection that has long been silent is stalled, and the connection is named', () => {
-  const found = finding([thread('receive', 11), thread('receive', 11)]);
+  const found = finding([thread('receive', 11), thread('receive', 11)], REDIS, { ...STUCK, recvQueue: 263 });
   assert.equal(found.cause, 'stalled');
   assert.equal(found.confidence, 'proven');
   assert.match(facts(found), /2 of 2 threads of \S+ wait to receive from 10\.0\.4\.7:6379 \(redis\), silent for 4 min/);

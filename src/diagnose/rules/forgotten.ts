@@ -27,7 +27,7 @@ export const forgotten: Rule = {
       ...(traits.interest === 'none'
         ? [
             {
-              fact: `${plural(sockets.length, 'socket')} in no epoll set, and no thread waits for ${sockets.length === 1 ? 'it' : 'one of them'}`,
+              fact: `${plural(sockets.length, 'socket')} in no epoll set${conduct ? `, and no thread waits for ${sockets.length === 1 ? 'it' : 'one of them'}` : ''}`,
               says: 'nobody will read the end: the program has let go of it without closing',
             },
           ]

@@ -22,7 +22,7 @@ export const stalled: Rule = {
       const unread = subject.sockets.some(({ recvQueue }) => recvQueue > 0);
       return unread ? yes('proven', evidence) : { kind: 'undecided', evidence };
     }
-    if (waits && areAllStuck(waits)) return yes('proven', waitEvidence(waits, process.name));
+    if (waits && areAllStuck(waits)) return allStuck(subject, waitEvidence(waits, process.name));
     const conduct = conductOf(subject);
     if (!conduct) return { kind: 'no' };
     return (
@@ -33,6 +33,16 @@ export const stalled: Rule = {
     );
   },
 };
+
+/**
+ * No thread does anything but wait on silent connections: what came since lies unread. What was read and left, or goes out to a
+ * server, was so before; only as many as there are threads can be in their hands.
+ */
+function allStuck({ traits, direction, sockets, waits }: Case, evidence: Evidence[]): Verdict {
+  if (direction !== 'inbound') return { kind: 'no' };
+  if (traits?.reception === 'unread') return yes('proven', evidence);
+  return sockets.length <= (waits?.threads ?? 0) ? yes('likely', evidence) : { kind: 'undecided', evidence };
+}
 
 const yes = (confidence: 'proven' | 'likely', evidence: Evidence[]): Verdict => ({ kind: 'yes', confidence, evidence });
 
