@@ -44,6 +44,15 @@ test('missing-close: other connections of the same port in use show that the pro
   assert.deepEqual(told({ stuck: inbound(3), others: elsewhere, threads: [] }), ['unknown undecided 3']);
 });
 
+test('missing-close: where a runtime reads for its handlers, only what was answered is out of their hands', () => {
+  const EDGE = EPOLLIN | EPOLLET;
+  const answered = inbound(12).map((it) => ({ ...it, lastDataSentMs: (it.lastDataReceivedMs ?? 0) - 20 }));
+  assert.deepEqual(told({ stuck: answered, events: EDGE }), ['missing-close likely 12']);
+  const inOneTick = answered.map((it) => ({ ...it, lastDataSentMs: it.lastDataReceivedMs ?? 0 }));
+  for (const stuck of [inbound(12), inOneTick])
+    assert.deepEqual(told({ stuck, events: EDGE }), ['unknown undecided 12']);
+});
+
 // forgotten
 
 test('forgotten: the end is unread, no loop knows the sockets, and the program is free', () => {

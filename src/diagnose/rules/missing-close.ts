@@ -29,7 +29,7 @@ export const missingClose: Rule = {
         : []),
     ];
     // Where a runtime reads on behalf of handlers, as Go does, one may still be at work on a request that has no answer yet.
-    const pending = traits.interest === 'edge' && sockets.some(isUnanswered);
+    const pending = traits.interest === 'edge' && !areAnswered(sockets);
     const unsure = (serving.length === 0 && !more) || pending || mayBeCopies(subject, snapshot);
     if (unsure || (conduct && conduct.asking >= sockets.length)) {
       return { kind: 'undecided', evidence };
@@ -38,7 +38,10 @@ export const missingClose: Rule = {
   },
 };
 
-/** Nothing was sent since the last data came, by more than a tick of the kernel's clock. */
-const isUnanswered = ({ lastDataSentMs, lastDataReceivedMs }: TcpSocket): boolean =>
-  lastDataSentMs !== undefined && lastDataReceivedMs !== undefined && lastDataSentMs > lastDataReceivedMs + TICK_MS;
+/** Of those whose times differ by more than a tick of the kernel's clock, most were sent to after the last data came. */
+function areAnswered(sockets: TcpSocket[]): boolean {
+  const laterBy = ({ lastDataReceivedMs = 0, lastDataSentMs = 0 }: TcpSocket): number =>
+    Math.trunc((lastDataReceivedMs - lastDataSentMs) / TICK_MS);
+  return sockets.reduce((sum, socket) => sum + Math.sign(laterBy(socket)), 0) > 0;
+}
 const TICK_MS = 10;
