@@ -41,7 +41,7 @@ export class HeldSockets {
     for (const item of this.#items) {
       (standingOf(item.socket, stuckAfterMs) === 'young' ? young : stuck).push(item);
     }
-    const inbound = stuck.flatMap((item) => (item.inbound ? item.socket : []));
+    const inbound = stuck.filter((item) => item.inbound).map(({ socket }) => socket);
     const parts = this.#sort(stuck, elsewhere).map(({ items, traits }): Part => {
       const subject = this.#build(items, elsewhere, traits, inbound);
       return { items, judged: judge(subject), subject };

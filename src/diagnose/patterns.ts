@@ -126,12 +126,12 @@ const FEWEST_OF_A_PROBE = 8;
 
 /** One peer that comes at a fixed interval, and is most of what comes. */
 function probeOf(arrivals: Arrival[], outbound: boolean): One | undefined {
+  const counts = new Map<string, number>();
+  for (const { address } of arrivals) counts.set(address, (counts.get(address) ?? 0) + 1);
+  // Of 100,000 clients none may come so often.
   const byAddress = new Map<string, number[]>();
-  for (const { address, ageMs } of arrivals) {
-    const same = byAddress.get(address);
-    if (same) same.push(ageMs);
-    else byAddress.set(address, [ageMs]);
-  }
+  for (const [address, count] of counts) if (count >= FEWEST_OF_A_PROBE) byAddress.set(address, []);
+  for (const { address, ageMs } of arrivals) byAddress.get(address)?.push(ageMs);
   const periodic = [...byAddress].flatMap(([address, ages]) => {
     const periodMs = periodOf(ages);
     return periodMs === undefined ? [] : [{ address, periodMs, count: ages.length }];
@@ -152,7 +152,6 @@ function probeOf(arrivals: Arrival[], outbound: boolean): One | undefined {
 }
 
 function periodOf(ages: number[]): number | undefined {
-  if (ages.length < FEWEST_OF_A_PROBE) return undefined;
   const sorted = [...ages].sort((a, b) => a - b);
   const gaps = sorted.slice(1).map((age, i) => age - (sorted[i] ?? age));
   const median = [...gaps].sort((a, b) => a - b)[gaps.length >> 1] ?? 0;
