@@ -7,6 +7,7 @@ import {
   EPOLLET,
   EPOLLIN,
   facts,
+  findingsOf,
   inbound,
   LOCKED,
   LOOP,
@@ -47,6 +48,12 @@ test('stalled: frozen by its cgroup, as by a pause of its container, is as good 
   assert.deepEqual(told(frozen), ['stalled proven 5']);
   assert.match(facts(frozen), /frozen by its cgroup \(docker pause, or the freezer\)/);
   assert.ok(!told({ ...frozen, holder: { frozen: false } }).some((it) => it.startsWith('stalled')));
+});
+
+test('stalled: of a frozen process nothing is asked that it could not answer, and who can thaw it is named', () => {
+  const [frozen] = findingsOf({ stuck: inbound(5, UNREAD), holder: { frozen: true, runtime: 'java' } });
+  assert.match(frozen?.next[0]?.why ?? '', /^thaw its cgroup/);
+  assert.ok(!frozen?.next.some(({ command }) => command?.startsWith('jstack')));
 });
 
 test('stalled: what was read before it was frozen does not come from that', () => {

@@ -71,7 +71,7 @@ function holderOf({ stuck, others = [], threads = [LOOP], events, holder = {} }:
   });
 }
 
-function findingsOf(scene: Scene): Finding[] {
+export function findingsOf(scene: Scene): Finding[] {
   const { processes = [], ...more } = scene.more ?? {};
   return diagnose(
     snapshot({

@@ -104,7 +104,8 @@ function awaited(subject: Case): About {
   return { inbound: true, outbound: about.outbound || ends.length > 0, ports: [...about.ports, ...ends] };
 }
 
-const isStopped = ({ process }: Case): boolean => process?.state === 'stopped' || process?.state === 'traced';
+const isStopped = ({ process }: Case): boolean =>
+  process?.frozen === true || process?.state === 'stopped' || process?.state === 'traced';
 
 /** Most of its threads run: it waits for nothing that a time-out could end, and no further thread would wait. */
 const runs = ({ waits }: Case): boolean => waits?.groups[0] !== undefined && waits.groups[0].kind === undefined;

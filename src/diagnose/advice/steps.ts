@@ -3,6 +3,8 @@ import type { Process } from '../../model/process.ts';
 
 /** Lets a stopped process run on. A debugger's is not ours to let go. */
 export function resume(process: Process | undefined): NextStep[] {
+  if (process?.frozen)
+    return [{ why: `thaw its cgroup (docker unpause, or whoever froze ${process.name}, pid ${process.pid})` }];
   if (process?.state === 'traced')
     return [{ why: `a debugger holds ${process.name} (pid ${process.pid}): let it continue, or detach` }];
   if (process?.state !== 'stopped') return [];
@@ -15,7 +17,7 @@ export function resume(process: Process | undefined): NextStep[] {
  */
 export function lookAtThreads(process: Process | undefined): NextStep[] {
   // A stopped process answers nobody, and its threads wait for nothing but to be let go.
-  if (!process || process.state === 'stopped' || process.state === 'traced') return [];
+  if (!process || process.frozen || process.state === 'stopped' || process.state === 'traced') return [];
   const { pid, runtime } = process;
   if (runtime === 'java') return [{ command: `jstack ${pid}`, why: 'shows what each thread waits for' }];
   if (runtime === 'python')

@@ -42,6 +42,14 @@ export const acceptBacklog: Rule = {
               },
             ]
           : []),
+        ...(process?.frozen
+          ? [
+              {
+                fact: `${process.name} (pid ${process.pid}) is frozen by its cgroup`,
+                says: 'it cannot accept until it is thawed',
+              },
+            ]
+          : []),
         ...(process?.state === 'stopped'
           ? [
               {
