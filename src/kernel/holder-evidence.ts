@@ -1,3 +1,4 @@
+import type { InodeMap } from '../model/inode-map.ts';
 import type { CloseOnExec, Process, ProcessState, SocketFds, Thread } from '../model/process.ts';
 import { parseCloseOnExec } from '../parse/fdinfo.ts';
 import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
@@ -6,17 +7,15 @@ import { attempt } from './attempt.ts';
 import { EpollReader } from './epoll.ts';
 import { type Machine, readText } from './machine.ts';
 
-/** Sockets in CLOSE_WAIT by inode, and those of them in which something lies unread. */
-export type StuckInodes = { all: ReadonlySet<number>; unread: ReadonlySet<number> };
-
 /** More holders than this are not looked into any deeper: the report names the worst. */
 const MOST_HOLDERS = 200;
 
 /**
  * Adds to processes that hold stuck sockets what /proc tells of why: whether they are frozen, which sockets their event
- * loops know, what their descriptors do on exec, and which of their threads are busy. Nothing of it touches them.
+ * loops know, what their descriptors do on exec, and which of their threads are busy. Nothing of it touches them. `stuck` are the
+ * sockets in CLOSE_WAIT, 1 where something lies unread.
  */
-export function addEvidence(machine: Machine, holders: Process[], stuck: StuckInodes): void {
+export function addEvidence(machine: Machine, holders: Process[], stuck: InodeMap): void {
   const epoll = new EpollReader(machine);
   const looked = holders.slice(0, MOST_HOLDERS);
   for (const process of looked) {
@@ -24,10 +23,10 @@ export function addEvidence(machine: Machine, holders: Process[], stuck: StuckIn
     if (frozen !== undefined) process.frozen = frozen;
     const sets = epoll.read(process);
     if (sets) process.epoll = sets;
-    const closeOnExec = readCloseOnExec(machine, process, stuck.all);
+    const closeOnExec = readCloseOnExec(machine, process, stuck);
     if (closeOnExec) process.closeOnExec = closeOnExec;
   }
-  watchBusyThreads(machine, looked, stuck.unread);
+  watchBusyThreads(machine, looked, stuck);
 }
 
 function readFrozen(machine: Machine, pid: number): boolean | undefined {
@@ -42,11 +41,7 @@ function readFrozen(machine: Machine, pid: number): boolean | undefined {
 /** Descriptors of a process that are asked for their flags. A program makes them all in the same way. */
 const FLAGS_SAMPLE = 4;
 
-function readCloseOnExec(
-  machine: Machine,
-  { pid, sockets }: Process,
-  stuck: ReadonlySet<number>,
-): CloseOnExec | undefined {
+function readCloseOnExec(machine: Machine, { pid, sockets }: Process, stuck: InodeMap): CloseOnExec | undefined {
   const result: CloseOnExec = { looked: 0, set: 0 };
   for (const inode of sockets?.keys() ?? []) {
     if (result.looked === FLAGS_SAMPLE) break;
@@ -69,9 +64,9 @@ const TICK_MS = 10;
 const MOST_RUNNING = 64;
 
 /** Looks twice at threads that wait in no call, but only where unread data asks who should have read it. */
-function watchBusyThreads(machine: Machine, holders: Process[], unread: ReadonlySet<number>): void {
+function watchBusyThreads(machine: Machine, holders: Process[], stuck: InodeMap): void {
   const running = holders
-    .filter(({ sockets }) => holdsAny(sockets, unread))
+    .filter(({ sockets }) => holdsUnread(sockets, stuck))
     .flatMap(({ pid, threadList = [] }) => threadList.filter(({ wait }) => !wait).map((thread) => ({ pid, thread })));
   if (running.length === 0 || running.length > MOST_RUNNING) return;
   const before = running.map(({ pid, thread }) => timesOf(machine, pid, thread));
@@ -86,8 +81,8 @@ function watchBusyThreads(machine: Machine, holders: Process[], unread: Readonly
   });
 }
 
-function holdsAny(sockets: SocketFds | undefined, inodes: ReadonlySet<number>): boolean {
-  for (const inode of sockets?.keys() ?? []) if (inodes.has(inode)) return true;
+function holdsUnread(sockets: SocketFds | undefined, stuck: InodeMap): boolean {
+  for (const inode of sockets?.keys() ?? []) if (stuck.get(inode) === 1) return true;
   return false;
 }
 

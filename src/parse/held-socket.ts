@@ -97,6 +97,9 @@ export class HeldRecords {
   readonly addresses = new AddressCache();
   readonly #absent: ReadonlySet<string>;
   readonly #tickMs: number;
+  /** Milliseconds: ages are asked for again and again, so they are reckoned once. */
+  readonly #lastAckReceived: Uint32Array;
+  readonly #lastDataReceived: Uint32Array;
 
   constructor(bytes: Uint8Array, facts: HeldFacts) {
     if (bytes.length % HELD_SIZE !== 0)
@@ -107,6 +110,12 @@ export class HeldRecords {
     this.words = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, bytes.length / 4);
     this.#absent = new Set(facts.absent);
     this.#tickMs = 1000 / facts.ticksPerSecond;
+    this.#lastAckReceived = new Uint32Array(this.count);
+    this.#lastDataReceived = new Uint32Array(this.count);
+    for (let record = 0; record < this.count; record++) {
+      this.#lastAckReceived[record] = this.#since(record, LAST_ACK_RECEIVED);
+      this.#lastDataReceived[record] = this.#since(record, LAST_DATA_RECEIVED);
+    }
   }
 
   has(field: HeldField): boolean {
@@ -164,28 +173,40 @@ export class HeldRecords {
 
   /** Inbound connections share their local end, and one after the other they are of the same listener. */
   local(record: number): Endpoint {
-    if (record === this.#localOf) return this.#local;
+    const before = this.#localOf;
+    if (record === before) return this.#local;
+    this.#localOf = record;
     const at = record * HELD_SIZE + LOCAL_PORT;
     const port = (this.bytes[at] ?? 0) | ((this.bytes[at + 1] ?? 0) << 8);
-    const address = this.#address(record, LOCAL_ADDRESS);
-    if (this.#local.port !== port || this.#local.address !== address) this.#local = { address, port };
-    this.#localOf = record;
+    if (this.#local.port === port && this.#isSameAddress(record, before, LOCAL_ADDRESS)) return this.#local;
+    this.#local = { address: this.#address(record, LOCAL_ADDRESS), port };
     return this.#local;
   }
 
   peer(record: number): Endpoint {
-    if (record !== this.#peerOf) {
-      this.#peer = { address: this.#address(record, REMOTE_ADDRESS), port: this.#remotePort(record) };
-      this.#peerOf = record;
-    }
+    const known = this.#peers[record];
+    if (known) return known;
+    const same = this.#isSameAddress(record, this.#peerOf, REMOTE_ADDRESS);
+    const address = same ? this.#peer.address : this.#address(record, REMOTE_ADDRESS);
+    this.#peerOf = record;
+    this.#peer = { address, port: this.#remotePort(record) };
+    this.#peers[record] = this.#peer;
     return this.#peer;
   }
 
-  // The ends that were asked for last: whoever looks at a socket asks for them several times.
+  // The ends that were asked for last, and all peers: whoever looks at sockets asks for them several times.
+  readonly #peers: (Endpoint | undefined)[] = [];
   #localOf = -1;
   #local: Endpoint = { address: '', port: 0 };
   #peerOf = -1;
   #peer: Endpoint = { address: '', port: 0 };
+
+  /** Of IPv6 it is not asked: text is looked up for those each time. */
+  #isSameAddress(record: number, before: number, offset: number): boolean {
+    if (before < 0 || this.family(record) !== 4 || this.family(before) !== 4) return false;
+    const word = offset / 4;
+    return this.words[record * WORDS + word] === this.words[before * WORDS + word];
+  }
 
   #remotePort(record: number): number {
     const at = record * HELD_SIZE + REMOTE_PORT;
@@ -205,11 +226,11 @@ export class HeldRecords {
   }
 
   lastAckReceivedMs(record: number): number {
-    return this.#since(record, LAST_ACK_RECEIVED);
+    return this.#lastAckReceived[record] ?? 0;
   }
 
   lastDataReceivedMs(record: number): number {
-    return this.#since(record, LAST_DATA_RECEIVED);
+    return this.#lastDataReceived[record] ?? 0;
   }
 
   lastDataSentMs(record: number): number {
@@ -236,12 +257,15 @@ export class HeldRecords {
 const ALMOST_AROUND = 2 ** 32 - 2 ** 20;
 
 // Values of icsk_pending (include/net/inet_connection_sock.h) as net/ipv4/inet_diag.c tells them on.
-const PENDING: Readonly<Record<number, TcpTimer>> = {
-  1: 'retransmit', // ICSK_TIME_RETRANS
-  3: 'zero-window-probe', // ICSK_TIME_PROBE0
-  5: 'retransmit', // ICSK_TIME_LOSS_PROBE
-  6: 'retransmit', // ICSK_TIME_REO_TIMEOUT
-};
+const PENDING: readonly (TcpTimer | undefined)[] = [
+  undefined,
+  'retransmit', // ICSK_TIME_RETRANS
+  undefined, // ICSK_TIME_DACK: an acknowledgement waits, which counts as no timer
+  'zero-window-probe', // ICSK_TIME_PROBE0
+  undefined,
+  'retransmit', // ICSK_TIME_LOSS_PROBE
+  'retransmit', // ICSK_TIME_REO_TIMEOUT
+];
 
 // RCV_SHUTDOWN and SEND_SHUTDOWN (include/net/sock.h)
 const SHUTDOWN: Readonly<Record<number, TcpSocket['shutdown']>> = { 1: 'receive', 2: 'send', 3: 'both' };

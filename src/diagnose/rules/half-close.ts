@@ -1,3 +1,4 @@
+import { least, most } from '../../model/extremes.ts';
 import type { Rule } from '../../model/finding.ts';
 import { formatDuration, plural } from '../../model/words.ts';
 
@@ -9,8 +10,8 @@ export const halfClose: Rule = {
   cause: 'half-close',
   judge({ kind, traits, sockets }) {
     if (kind !== 'held' || traits?.flow !== 'sending') return { kind: 'no' };
-    const sent = Math.max(...sockets.map(({ lastDataSentMs = 0 }) => lastDataSentMs));
-    const received = Math.min(...sockets.map(({ lastDataReceivedMs = 0 }) => lastDataReceivedMs));
+    const sent = most(sockets.map(({ lastDataSentMs = 0 }) => lastDataSentMs));
+    const received = least(sockets.map(({ lastDataReceivedMs = 0 }) => lastDataReceivedMs));
     return {
       kind: 'yes',
       confidence: 'likely',

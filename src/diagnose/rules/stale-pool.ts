@@ -1,3 +1,4 @@
+import { least, most } from '../../model/extremes.ts';
 import type { Case, Rule } from '../../model/finding.ts';
 import type { TcpSocket } from '../../model/socket.ts';
 import { formatNumber, plural } from '../../model/words.ts';
@@ -37,7 +38,7 @@ const ONE_MOMENT_MS = 1000;
 
 function atOneMoment(sockets: TcpSocket[]): boolean {
   const ages = sockets.map(ageAtLeast);
-  return sockets.length > 1 && Math.max(...ages) - Math.min(...ages) <= ONE_MOMENT_MS;
+  return sockets.length > 1 && most(ages) - least(ages) <= ONE_MOMENT_MS;
 }
 
 /** Pools keep 5 to 100 idle connections to one server; of more it is not clear that they are bounded. */
@@ -54,12 +55,12 @@ function isGoodbye(sockets: TcpSocket[]): boolean {
 function endOf(sockets: TcpSocket[]): string {
   const sizes = new Set(sockets.map(({ recvQueue }) => recvQueue));
   if ([...sizes].every((size) => TLS_GOODBYES.has(size))) return 'a TLS goodbye and the end';
-  return sizes.size === 1 && sizes.has(1) ? 'only the end' : `${formatNumber(Math.max(...sizes))} bytes at most`;
+  return sizes.size === 1 && sizes.has(1) ? 'only the end' : `${formatNumber(most(sizes))} bytes at most`;
 }
 
 function siblingsInUse({ siblings = [], sockets }: Case): number {
   const servers = new Set(sockets.map(({ peer }) => `${peer.address} ${peer.port}`));
-  const youngest = Math.min(...sockets.map(ageAtLeast));
+  const youngest = least(sockets.map(ageAtLeast));
   return siblings.filter(
     ({ socket: { state, peer, lastDataReceivedMs } }) =>
       state === 'ESTABLISHED' &&

@@ -1,3 +1,4 @@
+import { least } from '../../model/extremes.ts';
 import type { Case, Evidence, Rule, Verdict } from '../../model/finding.ts';
 import type { Process } from '../../model/process.ts';
 import type { TcpSocket } from '../../model/socket.ts';
@@ -139,13 +140,15 @@ function serverSilent(subject: Case): Verdict | undefined {
   for (const { socket, inbound } of siblings) {
     if (inbound || socket.state !== 'ESTABLISHED') continue;
     const name = formatEndpoint(socket.peer);
-    servers.set(name, [...(servers.get(name) ?? []), socket]);
+    const same = servers.get(name);
+    if (same) same.push(socket);
+    else servers.set(name, [socket]);
   }
   for (const [name, all] of servers) {
     if (!all.every((socket) => asked.has(socket) && (silence(socket) ?? 0) >= needed)) continue;
     const enough = all.length * 2 >= sockets.length || (traits?.reception === 'unread' && all.length > 1);
     if (!enough || askedForRequests(all, subject) * 2 < all.length) continue;
-    const silentMs = Math.min(...all.map((socket) => silence(socket) ?? 0));
+    const silentMs = least(all.map((socket) => silence(socket) ?? 0));
     return yes('likely', [
       {
         fact: `no answer on any of ${plural(all.length, 'connection')} to ${name} for ${formatDuration(silentMs)}`,
