@@ -1,43 +1,71 @@
 import type { Case, Cause, Evidence } from '../model/finding.ts';
 import { keepaliveOf } from '../model/socket.ts';
 import { formatNumber, plural } from '../model/words.ts';
+import { TLS_GOODBYES } from './traits.ts';
 import { waitEvidence, waitsTogether } from './waits.ts';
 
 /**
  * What Recv-Q says of a CLOSE_WAIT socket, where the FIN counts as one byte until it is read: 0 everything was read,
  * 1 all but the end, more: data lies unread. It tells what the runtime did: Node and Go read on behalf of a handler.
  */
-export function receiveQueueEvidence({ kind, sockets }: Case): Evidence[] {
+export function receiveQueueEvidence({ kind, sockets, direction }: Case): Evidence[] {
   if (kind === 'backlog' || sockets.length === 0) return [];
   const all = sockets.length;
-  let read = 0;
-  let endLeft = 0;
-  let [least, most] = [Number.POSITIVE_INFINITY, 0];
+  const read = new Sizes();
+  const end = new Sizes();
+  const goodbye = new Sizes();
+  const data = new Sizes();
   for (const { recvQueue } of sockets) {
-    if (recvQueue === 0) read++;
-    else if (recvQueue === 1) endLeft++;
-    else [least, most] = [Math.min(least, recvQueue), Math.max(most, recvQueue)];
+    const sizes = recvQueue === 0 ? read : recvQueue === 1 ? end : TLS_GOODBYES.has(recvQueue) ? goodbye : data;
+    sizes.add(recvQueue);
   }
-  const dataLeft = all - read - endLeft;
   const of = (count: number): string =>
     count === all
       ? all === 1
         ? 'the only one'
         : `all ${formatNumber(all)}`
       : `${formatNumber(count)} of ${formatNumber(all)}`;
+  const line = (sizes: Sizes, says: string): Evidence[] =>
+    sizes.count > 0 ? [{ fact: `Recv-Q ${sizes.text} on ${of(sizes.count)}`, says }] : [];
   return [
-    { count: read, fact: `Recv-Q 0 on ${of(read)}`, says: 'everything was read, and the socket was not closed' },
-    {
-      count: endLeft,
-      fact: `Recv-Q 1 on ${of(endLeft)}`,
-      says: 'everything was read but the end of the connection: the program no longer reads from it',
-    },
-    {
-      count: dataLeft,
-      fact: `Recv-Q ${least === most ? formatNumber(least) : `${formatNumber(least)} to ${formatNumber(most)}`} on ${of(dataLeft)}`,
-      says: 'data lies unread: the reader is stuck or never came',
-    },
-  ].flatMap(({ count, fact, says }) => (count > 0 ? [{ fact, says }] : []));
+    ...line(read, 'everything was read, and the socket was not closed'),
+    ...line(end, 'everything was read but the end of the connection: the program no longer reads from it'),
+    ...line(
+      goodbye,
+      'as large as an unread TLS goodbye (close_notify) with the end: the program no longer reads from it',
+    ),
+    ...line(data, `data lies unread${hintOf(data, direction)}: the reader is stuck or never came`),
+  ];
+}
+
+/** How many there are, and between which sizes. */
+class Sizes {
+  count = 0;
+  least = Number.POSITIVE_INFINITY;
+  most = 0;
+
+  add(size: number): void {
+    this.count++;
+    this.least = Math.min(this.least, size);
+    this.most = Math.max(this.most, size);
+  }
+
+  get text(): string {
+    const { least, most } = this;
+    return least === most ? formatNumber(least) : `${formatNumber(least)} to ${formatNumber(most)}`;
+  }
+}
+
+/** A ClientHello padded to 517 bytes, as most clients send it, and the FIN. */
+const CLIENT_HELLO = 518;
+/** A request with a few headers has between these. */
+const REQUEST = { least: 100, most: 600 };
+
+/** What has such a size mostly. Other data can have it too. */
+function hintOf({ least, most }: Sizes, direction: Case['direction']): string {
+  if (direction !== 'inbound') return '';
+  if (least === CLIENT_HELLO && most === CLIENT_HELLO) return ', as much as a TLS ClientHello';
+  return least >= REQUEST.least && most <= REQUEST.most ? ', as much as one HTTP request' : '';
 }
 
 export function holderEvidence({ kind, coHolders, process }: Case, cause: Cause): Evidence[] {

@@ -89,12 +89,11 @@ const RECEPTIONS = ['read', 'end', 'unread'];
 const FLOWS = ['still', 'sending', 'clogged'];
 const KINDS = 256;
 
-/** A number for what is judged alike. Some things say all by themselves, whatever else is true of a socket. */
+/** A number for what is judged alike. A flow says all by itself, whatever else is true of a socket. */
 function kindOf({ reception, interest, flow, olderThanHolder }: Traits, hasLeg: boolean): number {
-  if (olderThanHolder) return 0;
   if (flow !== 'still') return FLOWS.indexOf(flow);
-  if (hasLeg) return 4 + RECEPTIONS.indexOf(reception);
-  return 8 + INTERESTS.indexOf(interest) * RECEPTIONS.length + RECEPTIONS.indexOf(reception);
+  const read = INTERESTS.indexOf(interest) * RECEPTIONS.length + RECEPTIONS.indexOf(reception);
+  return FLOWS.length + read + (hasLeg ? 64 : 0) + (olderThanHolder ? 128 : 0);
 }
 
 /** A few equal times are chance. So many of them are not, nor is a leg on which the end was passed on (FIN_WAIT2). */

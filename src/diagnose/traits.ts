@@ -69,7 +69,7 @@ const YOUNGER_BY_MS = 500;
  * Whether the connection was there before the process was. Each of these times counts at most from the beginning of the
  * connection; some kernels begin the one of data with their own start when none ever came, so that one alone is not trusted.
  */
-function isOlderThan({ startedAt }: Process, takenAt: number, socket: TcpSocket): boolean {
+export function isOlderThan({ startedAt }: Process, takenAt: number, socket: TcpSocket): boolean {
   const { lastDataSentMs = 0, lastDataReceivedMs = 0, lastAckReceivedMs = 0 } = socket;
   // A start in the future is that of a clock that was set, or of a file that a container's tools made up.
   if (startedAt === undefined || startedAt * 1000 > takenAt) return false;

@@ -27,6 +27,15 @@ test('Recv-Q says nothing of sockets that nobody has accepted, or of none', () =
   assert.deepEqual(receiveQueueEvidence(caseOf({ kind: 'closed', sockets: [] })), []);
 });
 
+test('sizes are hints: a TLS goodbye, a ClientHello, a request that came in', () => {
+  const said = (recvQueue: number, direction: 'inbound' | 'outbound' = 'inbound'): string =>
+    receiveQueueEvidence(caseOf({ direction, sockets: [socket({ recvQueue })] }))[0]?.says ?? '';
+  assert.match(said(25), /as large as an unread TLS goodbye \(close_notify\)/);
+  assert.match(said(518), /as much as a TLS ClientHello/);
+  assert.match(said(263), /as much as one HTTP request/);
+  assert.doesNotMatch(said(263, 'outbound') + said(99) + said(40_000), /as much as/);
+});
+
 const coHolders = (count: number) =>
   times(count, (i) => ({ process: process({ pid: 900 + i, name: `w${i}` }), sockets: 7 }));
 

@@ -18,6 +18,11 @@ test('inherited-fd: connections older than the only process that holds them', ()
   assert.match(facts(scene), /5 connections older than gunicorn \(pid 812\), which runs for 1 min/);
 });
 
+test('inherited-fd: whatever lies unread in them, and with younger ones apart', () => {
+  const mixed = inbound(6, old(600_000)).map((it, i) => ({ ...it, recvQueue: [0, 1, 263][i % 3] ?? 0 }));
+  assert.deepEqual(told({ stuck: mixed, threads: SLEEPS, holder: child() }), ['inherited-fd likely 6']);
+});
+
 test('inherited-fd: one older connection may have been handed over, or have waited for the process', () => {
   const [verdict] = told({ stuck: inbound(1, old(600_000)), threads: SLEEPS, holder: child() });
   assert.equal(verdict, 'unknown undecided 1');
@@ -58,6 +63,13 @@ test('inherited-fd: not when the one that made them holds them too: it has not c
   const scene: Scene = { stuck, threads: [LOOP], more: { processes: [copies] } };
   assert.deepEqual(told(scene), ['missing-close likely 5']);
   assert.match(facts(scene), /also open in gunicorn 813 \(5 sockets\)/);
+});
+
+test('inherited-fd: not of a successor that got listener and connections, while the one before holds them too', () => {
+  const stuck = inbound(5, old(600_000));
+  const before = process({ pid: 700, name: 'shop', sockets: holding(...stuck) });
+  const scene: Scene = { stuck, threads: [LOOP], holder: child(), more: { processes: [before] } };
+  assert.deepEqual(told(scene), ['missing-close likely 5']);
 });
 
 const LIVED = { ...since(86_400_000) };

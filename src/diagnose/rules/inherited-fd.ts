@@ -3,6 +3,7 @@ import type { Process } from '../../model/process.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { formatDuration, formatNumber, plural } from '../../model/words.ts';
 import { holdsAny, listeningParent, mayBeCopies } from '../copies.ts';
+import { isOlderThan } from '../traits.ts';
 
 // A process made a child while it had connections open, and the child got copies of their descriptors. The one that made the
 // connections has closed them, the child knows nothing of them, and so they stay: they are older than every process that holds them.
@@ -19,7 +20,7 @@ export const inheritedFd: Rule = {
       ...execEvidence(everyone),
     ];
     const siblings = everyone.length > 1 && haveOneParent(everyone);
-    if (traits?.olderThanHolder) {
+    if (traits?.olderThanHolder && !isHeldByMaker(subject, snapshot)) {
       if (everyone.length > 1) return { kind: 'yes', confidence: 'proven', evidence };
       // One that a server hands over to a fresh child, or that waited for a service to start, is older too.
       return sockets.length > 1 ? { kind: 'yes', confidence: 'likely', evidence } : { kind: 'undecided', evidence };
@@ -33,6 +34,10 @@ export const inheritedFd: Rule = {
       : { kind: 'undecided', evidence };
   },
 };
+
+/** One of the others may have made them: it was there before, and holds them too. */
+const isHeldByMaker = ({ coHolders, sockets }: Case, { takenAt }: Snapshot): boolean =>
+  coHolders.some(({ process }) => !sockets.every((socket) => isOlderThan(process, takenAt, socket)));
 
 function olderEvidence({ sockets, process }: Case, takenAt: number): Evidence[] {
   if (!process) return [];
