@@ -54,7 +54,7 @@ export class HeldReader {
     const states = (this.#withOthers ? CONNECTED : STUCK) | (closedButHeld === 'never' ? 0 : CLOSED);
     const records = recordsOf(this.#firstPass(states));
     this.#reader.bpf = records.facts.kind === 'typed' ? 'bpf' : 'bpf-generic';
-    this.#sort(records);
+    this.#sort(records, states);
     this.#unheld = this.#reader.readUnheld(
       [...this.#counts.values()],
       this.#inodes,
@@ -76,7 +76,8 @@ export class HeldReader {
     return this.#machine.heldSockets({ states, ...(pid !== undefined && more.length === 0 && { pid }) });
   }
 
-  #sort(records: HeldRecords): void {
+  /** A recording may hold sockets in further states than are asked for. */
+  #sort(records: HeldRecords, states: number): void {
     const wanted = this.#options.pids && new Set(this.#options.pids);
     const { sockets, listeners } = this.#reader;
     const stuckAfterMs = this.#options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
@@ -88,6 +89,7 @@ export class HeldReader {
       if ((wanted && !wanted.has(pid)) || !seen.add(pid, fd)) continue;
       const inode = records.inode(record);
       const state = records.state(record);
+      if ((states & (1 << state)) === 0) continue;
       const first = this.#inodes.add(inode, record) < 0;
       const table = this.#tableOf(pid);
       if (first) table.addFirst(inode, fd);
@@ -133,7 +135,9 @@ export class HeldReader {
   dropGone(): void {
     const records = recordsOf(this.#pass(stateMask('CLOSE_WAIT')));
     const there = new InodeMap();
-    for (let record = 0; record < records.count; record++) there.add(records.inode(record), record);
+    for (let record = 0; record < records.count; record++) {
+      if (records.state(record) === TCP_STATE.CLOSE_WAIT) there.add(records.inode(record), record);
+    }
     this.#reader.dropGone(({ inode }) =>
       inode !== undefined && this.#inodes.has(inode) ? there.has(inode) : undefined,
     );

@@ -12,6 +12,14 @@ import { CompactSocketFds } from './socket-fds.ts';
 const heldName = ({ states, pid }: HeldRequest): string =>
   `held/${states.toString(16)}${pid === undefined ? '' : `-${pid}`}`;
 
+/** What was asked, from the name of the question; undefined for another one. */
+export function parseHeld(name: string): HeldRequest | undefined {
+  const match = /^held\/([0-9a-f]{1,8})(?:-([0-9]{1,10}))?\.bin$/.exec(name);
+  if (!match) return undefined;
+  const [, states = '', pid] = match;
+  return { states: Number.parseInt(states, 16), ...(pid !== undefined && { pid: Number(pid) }) };
+}
+
 /** Names of the questions, which are also the paths of their files in a recording. */
 export const question = {
   now: 'now',

@@ -11,6 +11,7 @@ import {
   decodeNumber,
   decodeProcesses,
   foreign,
+  parseHeld,
   question,
 } from './answers.ts';
 import type {
@@ -27,6 +28,12 @@ import type {
 import type { Tape } from './tape.ts';
 
 const decoder = new TextDecoder();
+
+/** The look of a report can differ from that of the recording: what was asked then may hold more than is asked now. */
+function heldThatCovers(asked: HeldRequest[], { states, pid }: HeldRequest): HeldRequest | undefined {
+  const covering = asked.filter((it) => (it.states & states) === states);
+  return covering.find((it) => it.pid === pid) ?? covering.find((it) => it.pid === undefined) ?? covering[0];
+}
 
 /** Answers from a tape. What is not on it is refused like a file that does not exist. */
 export class ReplayingMachine implements Machine {
@@ -93,10 +100,11 @@ export class ReplayingMachine implements Machine {
   }
 
   heldSockets(request: HeldRequest): HeldAnswer {
-    const name = question.held(request);
+    const asked = this.#tape.questions().flatMap((name) => parseHeld(name) ?? []);
+    const name = question.held(heldThatCovers(asked, request) ?? request);
     const bytes = this.#tape.next(name);
     if (bytes.length % HELD_SIZE !== 0) throw foreign(name);
-    const facts = question.heldFacts(request);
+    const facts = name.replace(/bin$/, 'json');
     return { bytes, facts: decodeHeldFacts(this.#json(facts), facts) };
   }
 

@@ -28,6 +28,10 @@ export class Tape {
     return answer.bytes;
   }
 
+  questions(): string[] {
+    return [...this.#answers.keys()];
+  }
+
   entries(): [string, Answer[]][] {
     return [...this.#answers];
   }

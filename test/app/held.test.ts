@@ -190,3 +190,13 @@ test('a recording holds the raw records, and its replay gives the same', () => {
   assert.deepEqual(verdicts(diagnose(again)), verdicts(diagnose(first)));
   assert.equal(again.reading.source, 'bpf');
 });
+
+test('a recording answers a narrower question, and that of another look too', () => {
+  const recorder = new RecordingMachine(new FakeMachine({ ...leak(), bpf: {} }));
+  captureFrom(recorder, { pids: [812], closedButHeld: 'always' });
+  for (const options of [{}, { closedButHeld: 'never' as const }, { pids: [812] }]) {
+    const again = captureFrom(new ReplayingMachine(recorder.tape, 'x'), options);
+    assert.equal(again.reading.source, 'bpf');
+    assert.equal(again.sockets.length, 3);
+  }
+});
