@@ -165,7 +165,7 @@ function describeHolders(
 
 /** 1 where something lies unread, else 0. */
 function stuckInodes({ sockets }: NamespaceReader): InodeMap {
-  const stuck = new InodeMap();
+  const stuck = new InodeMap(sockets.length);
   for (const { state, inode, recvQueue } of sockets) {
     if (state === 'CLOSE_WAIT' && inode !== undefined) stuck.add(inode, recvQueue > 0 ? 1 : 0);
   }

@@ -29,7 +29,7 @@ export class HeldReader {
   readonly #options: CaptureOptions;
   readonly #tables = new Map<number, { sockets: CompactSocketFds; table: FdTable }>();
   /** Every socket that a descriptor holds. */
-  readonly #inodes = new InodeMap();
+  #inodes = new InodeMap();
   readonly #counts = new Map<number, HeldCount>();
   #unheld: readonly TcpSocket[] = [];
   readonly #others: TcpSocket[] = [];
@@ -54,6 +54,7 @@ export class HeldReader {
     const states = (this.#withOthers ? CONNECTED : STUCK) | (closedButHeld === 'never' ? 0 : CLOSED);
     const records = recordsOf(this.#firstPass(states));
     this.#reader.bpf = records.facts.kind === 'typed' ? 'bpf' : 'bpf-generic';
+    this.#inodes = new InodeMap(records.count);
     this.#sort(records, states);
     this.#unheld = this.#reader.readUnheld(
       [...this.#counts.values()],

@@ -57,22 +57,16 @@ export class CaseBuilder {
   }
 
   #addPeer(socket: TcpSocket, inbound: boolean): void {
-    const { services, ends } = this.#context;
     const { address } = socket.peer;
     const port = inbound ? ANY_PORT : socket.peer.port;
-    let ports = this.#peers.get(address);
-    if (!ports) {
-      ports = new Map();
-      this.#peers.set(address, ports);
+    // One after the other they are mostly of one peer.
+    if (port !== this.#lastPort || address !== this.#lastPeer.address) {
+      this.#lastPort = port;
+      this.#lastPeer = this.#peerAt(address, port);
     }
-    let group = ports.get(port);
-    if (!group) {
-      const service = services.get(port);
-      group = { address, sockets: 0, ...(!inbound && { port }), ...(service && { service }) };
-      ports.set(port, group);
-    }
+    const group = this.#lastPeer;
     group.sockets++;
-    const process = this.#severalProcesses.has(group) ? undefined : ends.processOf(socket);
+    const process = this.#severalProcesses.has(group) ? undefined : this.#context.ends.processOf(socket);
     if (!process) return;
     if (group.process === undefined) {
       group.process = { pid: process.pid, name: process.name };
@@ -80,6 +74,23 @@ export class CaseBuilder {
       this.#severalProcesses.add(group);
       delete group.process;
     }
+  }
+
+  #lastPort = -1;
+  #lastPeer: PeerGroup = { address: '', sockets: 0 };
+
+  #peerAt(address: string, port: number): PeerGroup {
+    let ports = this.#peers.get(address);
+    if (!ports) {
+      ports = new Map();
+      this.#peers.set(address, ports);
+    }
+    const known = ports.get(port);
+    if (known) return known;
+    const service = this.#context.services.get(port);
+    const group = { address, sockets: 0, ...(port !== ANY_PORT && { port }), ...(service && { service }) };
+    ports.set(port, group);
+    return group;
   }
 
   /** Of a backlog, the other processes that hold the listener: with forked workers, those that should accept. */

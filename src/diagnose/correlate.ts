@@ -1,7 +1,7 @@
 import type { Case } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Listener, TcpSocket } from '../model/socket.ts';
+import type { Endpoint, Listener, TcpSocket } from '../model/socket.ts';
 import { CaseBuilder, type CaseContext } from './case-builder.ts';
 import { type Elsewhere, HeldSockets } from './held.ts';
 import { Holders } from './holders.ts';
@@ -140,16 +140,21 @@ const UNPRIVILEGED = 1024;
 /** More different ports than this need not be remembered. */
 const ENOUGH_PORTS = 64;
 
+/** Ports of the peers at one local end; `against` when one speaks against it. */
+type LocalEnd = { peerPorts: Set<number>; against: boolean };
+
 /** Local ends that connections came in at although nobody listens there any more. */
 class EndsWithoutListener {
-  /** Ports of the peers by local port and namespace, then by local address; undefined when one speaks against it. */
-  readonly #peerPorts = new Map<number, Map<string, Set<number> | undefined>>();
+  readonly #ends = new Map<string, LocalEnd>();
+  // One after the other they are mostly of one end.
+  #local: Endpoint | undefined;
+  #netns = -1;
+  #last: LocalEnd = { peerPorts: new Set(), against: true };
 
   constructor({ sockets }: Snapshot, index: ListenerIndex) {
     let port = -1;
     let without = false;
     for (const socket of sockets) {
-      // One after the other they are mostly of one listener.
       if (socket.local.port !== port) {
         port = socket.local.port;
         without = index.at(port).length === 0;
@@ -158,32 +163,28 @@ class EndsWithoutListener {
     }
   }
 
-  #add({ netns, local, peer }: TcpSocket): void {
-    const key = numberOf(netns, local.port);
-    let addresses = this.#peerPorts.get(key);
-    if (!addresses) {
-      addresses = new Map();
-      this.#peerPorts.set(key, addresses);
-    }
-    const ports = addresses.get(local.address);
-    if (!ports) {
-      if (!addresses.has(local.address))
-        addresses.set(local.address, peer.port < UNPRIVILEGED ? undefined : new Set([peer.port]));
-    } else if (peer.port < UNPRIVILEGED || ports.has(peer.port)) {
-      addresses.set(local.address, undefined);
-    } else if (ports.size < ENOUGH_PORTS) {
-      ports.add(peer.port);
-    }
+  #endOf({ netns, local }: TcpSocket): LocalEnd {
+    if (local === this.#local && netns === this.#netns) return this.#last;
+    this.#local = local;
+    this.#netns = netns;
+    const key = `${netns} ${local.port} ${local.address}`;
+    this.#last = remembered(this.#ends, key, () => ({ peerPorts: new Set(), against: false }));
+    return this.#last;
   }
 
-  has({ netns, local }: TcpSocket): boolean {
-    const ports = this.#peerPorts.get(numberOf(netns, local.port))?.get(local.address);
-    return ports !== undefined && ports.size >= MANY_AT_ONE_END;
+  #add(socket: TcpSocket): void {
+    const end = this.#endOf(socket);
+    const { peerPorts } = end;
+    const { port } = socket.peer;
+    if (port < UNPRIVILEGED || peerPorts.has(port)) end.against = true;
+    else if (peerPorts.size < ENOUGH_PORTS) peerPorts.add(port);
+  }
+
+  has(socket: TcpSocket): boolean {
+    const { peerPorts, against } = this.#endOf(socket);
+    return !against && peerPorts.size >= MANY_AT_ONE_END;
   }
 }
-
-/** Namespaces are numbered in 32 bits, ports in 16. */
-const numberOf = (netns: number, port: number): number => netns * 65_536 + port;
 
 function closedCases(snapshot: Snapshot): Case[] {
   const fds = new Map<number, { all: number; wereConnected: number }>();

@@ -56,10 +56,17 @@ export class HeldSockets {
     const legs = credibleLegs(stuck, matchLegs(stuck, elsewhere?.siblings ?? []));
     const sides = sidesOf(stuck);
     const sorts = new Map<number, { items: Item[]; traits: Traits }>();
+    // One after the other they are mostly of one sort.
+    let last: { side: number; traits: Traits; items: Item[] } | undefined;
     stuck.forEach((item, i) => {
       const traits = traitsOf(this.#process, this.#context.takenAt, item.socket);
       const leg = legs.size === 0 ? undefined : legs.get(item.socket);
-      const key = (sides[i] ?? 0) * KINDS + kindOf(traits, leg !== undefined);
+      const side = sides[i] ?? 0;
+      if (last && !leg && traits === last.traits && side === last.side) {
+        last.items.push(item);
+        return;
+      }
+      const key = side * KINDS + kindOf(traits, leg !== undefined);
       let sort = sorts.get(key);
       if (!sort) {
         sort = { items: [], traits: { ...traits, ...(leg && { legs: [] }) } };
@@ -67,6 +74,7 @@ export class HeldSockets {
       }
       sort.items.push(item);
       if (leg) sort.traits.legs?.push(leg);
+      else last = { side, traits, items: sort.items };
     });
     return [...sorts.values()];
   }

@@ -8,12 +8,13 @@ const NOBODY: readonly Process[] = [];
 /** Who holds which socket. Nearly every socket has one holder, so lists are kept only for the others. */
 export class Holders {
   /** Where in `#processes` the first holder is. */
-  readonly #first = new InodeMap();
+  readonly #first: InodeMap;
   readonly #processes: Process[];
   readonly #shared = new Map<number, Process[]>();
 
   constructor({ processes }: Snapshot) {
     this.#processes = [...processes.values()];
+    this.#first = new InodeMap(this.#processes.reduce((sum, { sockets }) => sum + (sockets?.size ?? 0), 0));
     this.#processes.forEach((process, index) => {
       for (const inode of process.sockets?.keys() ?? []) {
         const first = this.#first.add(inode, index);

@@ -3,9 +3,16 @@
  * garbage collector. Inodes of sockets are 1 to 2^32 - 1, values 0 to 2^32 - 1. Open addressing, at most half full.
  */
 export class InodeMap {
-  #keys = new Uint32Array(16);
-  #values = new Uint32Array(16);
+  #keys: Uint32Array<ArrayBuffer>;
+  #values: Uint32Array<ArrayBuffer>;
   #size = 0;
+
+  /** It grows by itself; with the number of inodes that will come it need not. */
+  constructor(expected = 0) {
+    const capacity = 2 ** Math.max(4, Math.ceil(Math.log2(expected * 2 + 1)));
+    this.#keys = new Uint32Array(capacity);
+    this.#values = new Uint32Array(capacity);
+  }
 
   get size(): number {
     return this.#size;

@@ -1,3 +1,4 @@
+import { TCP_STATE } from '../../model/socket.ts';
 import type { Member } from '../../parse/btf.ts';
 import { HELD_FIELD, HELD_SIZE, type HeldField } from '../../parse/held-socket.ts';
 import { Assembler, FRAME, type Register, type Width } from './assembler.ts';
@@ -113,7 +114,16 @@ class Writer {
     this.#writePid();
     asm.load(4, 1, CTX, CONTEXT.fd).store(4, FRAME, at('fd'), 1);
     asm.call('jiffies64').store(4, FRAME, at('now'), 0);
-    for (const name of Object.keys(HELD_FIELD) as HeldField[]) this.#writeField(name);
+    const listening: readonly HeldField[] = ['acceptQueue', 'acceptLimit'];
+    const timed: readonly HeldField[] = ['retransmitExpires'];
+    const always = (Object.keys(HELD_FIELD) as HeldField[]).filter((it) => ![...listening, ...timed].includes(it));
+    for (const name of always) this.#writeField(name);
+    // Each of these lies in a line of memory of its own, which nobody else here needs.
+    asm.load(1, 1, FRAME, at('state')).jumpIfNotEqual(1, { value: TCP_STATE.LISTEN }, 'connected');
+    for (const name of listening) this.#writeField(name);
+    asm.label('connected').load(1, 1, FRAME, at('pendingTimer')).jumpIfEqual(1, { value: 0 }, 'no timer');
+    for (const name of timed) this.#writeField(name);
+    asm.label('no timer');
     this.#writeAwaited();
     this.#writeAddresses();
     asm
