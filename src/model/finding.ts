@@ -77,7 +77,8 @@ export type Connection = { socket: TcpSocket; inbound: boolean };
 
 /** What the kernel says of each of the sockets of a case alike. */
 export type Traits = {
-  reception: Reception;
+  /** Absent in a capture that does not tell Recv-Q. */
+  reception?: Reception;
   /** Absent when it is not known. */
   interest?: Interest;
   /** Whether this side still sends: and it is taken (`sending`), or it is not (`clogged`). */
@@ -91,10 +92,11 @@ export type Traits = {
 /**
  * The sockets of one holder, before anybody says why they are there:
  * `held` by a process, `backlog` of a listener that nobody has accepted, `unowned` (a file belongs to them, but no
- * process was seen that holds it), or `closed` (gone from every TCP table, the descriptor still open).
+ * process was seen that holds it), `closed` (gone from every TCP table, the descriptor still open), or `counted` (a
+ * capture tells only how many there are: `maybeStuck`).
  */
 export type Case = {
-  kind: 'held' | 'backlog' | 'unowned' | 'closed';
+  kind: 'held' | 'backlog' | 'unowned' | 'closed' | 'counted';
   /** The holder; of a backlog, the process that listens. */
   process?: Process;
   /** Who made the sockets, where no process is known. */

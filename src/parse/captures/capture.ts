@@ -16,6 +16,10 @@ export type CaptureText = {
   /** Lines that were not understood: the first of them, each with its number and text, and how many there are. */
   errors: ParseError[];
   errorCount: number;
+  /** How many of these tell of CLOSE_WAIT. */
+  lostCloseWait: number;
+  /** Lines that are headers of tables. */
+  headers: number;
   /** Lines that are not empty. */
   lines: number;
   /** The tool said that it may not see all processes. */

@@ -1,5 +1,5 @@
 import type { PortNames } from './endpoint.ts';
-import { readDevice, readName, unescapeName } from './lsof.ts';
+import { inFamily, readDevice, readName, unescapeName } from './lsof.ts';
 import type { CapturedHolder, CaptureRow } from './row.ts';
 import { parseState } from './state.ts';
 
@@ -132,8 +132,7 @@ export function rowOf(process: CapturedHolder, descriptor: Descriptor, ports: Po
   const family = type === '' ? known.family : type.endsWith('6') ? 6 : 4;
   return {
     line,
-    ...known,
-    ...(family && { family }),
+    ...(family ? inFamily(known, family) : known),
     ...(state && { state }),
     ...(device !== undefined && readDevice(device)),
     ...queue('recvQueue', recvQueue),

@@ -29,8 +29,7 @@ export function readLsofLine(text: string, line: number, ports: PortNames): Line
   if (!name || !holder) return undefined;
   return {
     line,
-    ...name,
-    family: /6$/.test(words[at] ?? '') ? 6 : 4,
+    ...inFamily(name, /6$/.test(words[at] ?? '') ? 6 : 4),
     ...(device !== undefined && node > at + 1 && readDevice(device)),
     holders: [holder],
   };
@@ -73,6 +72,13 @@ function readOther(words: string[], line: number): LineReading {
   if (!holder) return 'noise';
   const inode = Number(words[at + 3]);
   return { line, closed: true, holders: [holder], ...(Number.isSafeInteger(inode) && { inode }) };
+}
+
+/** TYPE tells the family; `*` is any address of it. */
+export function inFamily<T extends Pick<CaptureRow, 'local'>>(row: T, family: 4 | 6): T & { family: 4 | 6 } {
+  const { local } = row;
+  const any = family === 6 && local?.address === '0.0.0.0' ? { local: { ...local, address: '::' } } : {};
+  return { ...row, ...any, family };
 }
 
 /** `local->peer (STATE QR=1 QS=0)`; with +E the other end's process follows. */

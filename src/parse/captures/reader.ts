@@ -1,4 +1,3 @@
-import { ParseError } from '../../model/errors.ts';
 import type { TcpState } from '../../model/socket.ts';
 import { parseServices } from '../services.ts';
 import type { Capture, CaptureText } from './capture.ts';
@@ -17,6 +16,7 @@ import { PortNames } from './endpoint.ts';
 import { LineFormats } from './formats.ts';
 import { readJsonRecord } from './json.ts';
 import { JsonObjects } from './json-objects.ts';
+import { LostLines } from './lost-lines.ts';
 import { LsofFields } from './lsof-fields.ts';
 import { isWindowsComment, readWindowsProgram } from './netstat-windows.ts';
 import type { CaptureFormat, CaptureRow } from './row.ts';
@@ -40,10 +40,6 @@ export type LineKind = 'row' | 'header' | 'other' | 'lost';
 
 const UNDRESS = [withoutTime, withoutLineNumber, withoutMarks];
 
-/** More lines than this that were not understood are counted only. */
-const MOST_ERRORS = 1000;
-const LONGEST_QUOTE = 160;
-
 /**
  * Reads pasted captures line by line, finds out the format by content, and splits several captures apart. Every line
  * becomes part of a row, is known noise, or is an error.
@@ -56,8 +52,8 @@ export class CaptureReader {
   readonly #json: JsonObjects;
   readonly #wrapped = new WrappedLines();
   readonly #captures: Capture[] = [];
-  readonly #errors: { line: number; text: string }[] = [];
-  #errorCount = 0;
+  readonly #lost = new LostLines();
+  #headers = 0;
   #lines = 0;
   #line = 0;
   #current: CaptureFormat | undefined;
@@ -143,7 +139,7 @@ export class CaptureReader {
   #joinLost(text: string, line: number): boolean {
     const joined = this.#wrapped.join(text, (whole) => this.#parse(whole, line));
     if (!joined) return false;
-    this.#unlose(joined.lines);
+    this.#lost.takeBack(joined.lines);
     this.#tell(joined.text, 'row', joined.lines);
     this.#addRow(joined.format, joined.row, joined.text);
     return true;
@@ -238,11 +234,12 @@ export class CaptureReader {
     if (/Recv-Q|Address:Port|COMMAND|local_address|^\s*Proto\s/.test(text)) {
       this.#endFields();
       this.#split = true;
+      this.#headers++;
       if (/Address:Port/.test(text)) this.#current = 'ss';
       else if (/^\s*Proto\s/.test(text)) this.#current = 'netstat';
       // The title above it, in whatever language.
-      const title = this.#errors.at(-1);
-      if (title && title.line >= line - 2 && mayBeTitle(title.text)) this.#unlose(1);
+      const title = this.#lost.last;
+      if (title && title.line >= line - 2 && mayBeTitle(title.text)) this.#lost.takeBack(1);
     }
   }
 
@@ -278,8 +275,11 @@ export class CaptureReader {
   #addRecord(object: Record<string, unknown>, around: Record<string, unknown> | undefined): void {
     const read = readJsonRecord(object, around, this.#line, this.#ports);
     if (!read || !this.#formats.allows(read.format)) this.#lose(JSON.stringify(object), this.#line);
-    else if (read.row) this.#addRow(read.format, read.row);
-    else this.#captureOf(read.format);
+    else if (read.row) {
+      const { files: _files, processes: _processes, lsfd: _lsfd, ...process } = around ?? {};
+      this.#tell(JSON.stringify({ ...process, ...object }), 'row');
+      this.#addRow(read.format, read.row);
+    } else this.#captureOf(read.format);
   }
 
   #endFields(): void {
@@ -288,15 +288,9 @@ export class CaptureReader {
   }
 
   #lose(text: string, line: number): void {
-    this.#errorCount++;
+    this.#lost.add(text, line);
     this.#wrapped.lose(text);
-    if (this.#errors.length < MOST_ERRORS) this.#errors.push({ line, text: text.slice(0, LONGEST_QUOTE) });
     this.#tell(text, 'lost');
-  }
-
-  #unlose(lines: number): void {
-    this.#errorCount -= lines;
-    if (this.#errorCount < MOST_ERRORS) this.#errors.length = Math.min(this.#errors.length, this.#errorCount);
   }
 
   #tell(text: string, kind: LineKind, instead?: number): void {
@@ -312,7 +306,6 @@ export class CaptureReader {
       for (const row of capture.rows.filter(isCut)) this.#lose('(cut off before its state)', row.line);
       capture.rows = whole;
     }
-    this.#errors.sort((a, b) => a.line - b.line);
   }
 
   end(): CaptureText {
@@ -322,8 +315,8 @@ export class CaptureReader {
     const { path = 'capture' } = this.#options;
     return {
       captures: this.#captures,
-      errors: this.#errors.map(({ line, text }) => new ParseError(`${path}:${line}`, `not understood: "${text}"`)),
-      errorCount: this.#errorCount,
+      ...this.#lost.told(path),
+      headers: this.#headers,
       lines: this.#lines,
       notAll: this.#notAll,
       unidentified: this.#unidentified,
