@@ -23,7 +23,8 @@ export type Cause = (typeof CAUSES)[number];
 export type Severity = 'ok' | 'warning' | 'critical';
 export type Confidence = 'proven' | 'likely' | 'undecided';
 export type Pattern = 'probe' | 'burst' | 'steady' | 'accelerating' | 'plateau';
-export type Direction = 'inbound' | 'outbound' | 'mixed';
+/** `unknown` in a capture without listeners, in which nothing tells who came to whom. */
+export type Direction = 'inbound' | 'outbound' | 'mixed' | 'unknown';
 
 /** A fact that was read, and what it says about the program. */
 export type Evidence = { fact: string; says: string };

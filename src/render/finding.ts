@@ -102,6 +102,7 @@ const fdText = ({ open, limit }: NonNullable<Finding['fds']>): string =>
 
 function directionText({ direction, listener, peers }: Finding['subject']): string[] {
   if (direction === 'inbound') return listener ? [`inbound, to ${formatEndpoint(listener.local)}`] : ['inbound'];
+  if (direction === 'unknown') return [];
   if (direction === 'mixed') return ['some inbound, some outbound'];
   const [top] = peers;
   return top && peers.length === 1 ? [`outbound, to ${peerName(top)}`] : ['outbound'];

@@ -84,7 +84,7 @@ function findingOf(finding: Finding, { listeners }: Snapshot): object {
         ...(kind === 'backlog' && process && { holder: holderOf(process, listeners) }),
       },
     }),
-    direction: kind === 'closed' ? null : subject.direction,
+    direction: kind === 'closed' || subject.direction === 'unknown' ? null : subject.direction,
     sockets: kind === 'closed' ? subject.closedFds : kind === 'counted' ? subject.maybeStuck : subject.sockets.length,
     stuck: subject.stuck,
     maybe_stuck: subject.maybeStuck,

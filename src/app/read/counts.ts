@@ -30,7 +30,7 @@ export function diagnoseCount(count: number, command: string, { warningSockets }
       maybeStuck: count,
       closedFds: 0,
       coHolders: [],
-      direction: 'mixed',
+      direction: 'unknown',
       peers: [],
     },
     evidence: [{ fact: `${formatNumber(count)} in CLOSE_WAIT`, says: 'a number tells neither whose they are nor why' }],

@@ -9,7 +9,9 @@ import type { MergedCaptures } from './sockets.ts';
 export function bestCommand({ captures }: CaptureText): string {
   const formats = new Set<CaptureFormat>(captures.map(({ format }) => format));
   if (formats.has('netstat-windows')) return 'netstat -anob (as administrator)';
-  return formats.has('netstat-bsd') ? 'sudo lsof -nP -iTCP' : 'sudo ss -tanpieo';
+  // Only other systems than Linux print the kernel's address of a socket.
+  const addresses = captures.some(({ rows }) => rows.some(({ device }) => device !== undefined));
+  return addresses || formats.has('netstat-bsd') ? 'sudo lsof -nP -iTCP' : 'sudo ss -tanpieo';
 }
 
 const QUOTED = 60;

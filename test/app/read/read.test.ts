@@ -227,3 +227,22 @@ for (const name of ['ss-tanpieo', 'netstat-neopa', 'lsof', 'lsof-F', 'lsof-F0', 
     assert.deepEqual(told(await read([shared])), told(await readFixture(name)));
   });
 }
+
+test('without listeners in the capture, nothing tells which side came to the other', async () => {
+  const alone = await read([netstat(40_000)]);
+  assert.equal(alone.diagnosis.findings[0]?.subject.direction, 'unknown');
+  assert.doesNotMatch(page(alone), /inbound|outbound/);
+  const listening = await read([`${netstat(40_000)}\ntcp 0 0 0.0.0.0:22 0.0.0.0:* LISTEN 1/sshd`]);
+  assert.equal(listening.diagnosis.findings[0]?.subject.direction, 'outbound');
+});
+
+test('what tells more is a command of the system that the capture is from', async () => {
+  for (const [text, command] of [
+    [netstat(40_000, '-'), /sudo ss /],
+    ['tcp4 25 0 192.0.2.10.8080 198.51.100.7.41237 CLOSE_WAIT', /sudo lsof -nP -iTCP/],
+    ['x 812 u 5u IPv4 0xecdb8f01d2c5b025 0t0 TCP 192.0.2.10:8080->198.51.100.7:5 (CLOSE_WAIT)', /sudo lsof/],
+    ['  TCP    192.0.2.10:8080   198.51.100.7:54321   CLOSE_WAIT   812', /netstat -anob/],
+  ] as const) {
+    assert.match((await read([text])).diagnosis.gaps[0]?.remedy ?? '', command);
+  }
+});
