@@ -167,7 +167,7 @@ function describeHolders(
 function stuckInodes({ sockets }: NamespaceReader): InodeMap {
   const stuck = new InodeMap(sockets.length);
   for (const { state, inode, recvQueue } of sockets) {
-    if (state === 'CLOSE_WAIT' && inode !== undefined) stuck.add(inode, recvQueue > 0 ? 1 : 0);
+    if (state === 'CLOSE_WAIT' && inode !== undefined) stuck.add(inode, (recvQueue ?? 0) > 0 ? 1 : 0);
   }
   return stuck;
 }

@@ -8,7 +8,17 @@ import type { AgeRange, TcpSocket } from '../model/socket.ts';
  * the connection when no data ever came.
  */
 export function ageOf(socket: TcpSocket): AgeRange {
-  const { lastAckReceivedMs, lastDataReceivedMs } = socket;
+  const { seenAgoMs, cameWithinMs } = socket;
+  const { atLeastMs, atMostMs } = ageFromTcpInfo(socket);
+  const least = Math.max(atLeastMs ?? 0, seenAgoMs ?? 0);
+  const most = Math.min(atMostMs ?? Number.POSITIVE_INFINITY, cameWithinMs ?? Number.POSITIVE_INFINITY);
+  return {
+    ...((atLeastMs ?? seenAgoMs) !== undefined && { atLeastMs: least }),
+    ...((atMostMs ?? cameWithinMs) !== undefined && { atMostMs: most }),
+  };
+}
+
+function ageFromTcpInfo({ lastAckReceivedMs, lastDataReceivedMs }: TcpSocket): AgeRange {
   if (lastAckReceivedMs === undefined || lastDataReceivedMs === undefined) return {};
   if (hasWrapped(lastAckReceivedMs, lastDataReceivedMs)) return {};
   return { atLeastMs: Math.min(lastAckReceivedMs, lastDataReceivedMs), atMostMs: lastDataReceivedMs };
@@ -67,7 +77,9 @@ export function knownAge(socket: TcpSocket): number | undefined {
 export type Standing = 'stuck' | 'maybe' | 'young';
 
 export function standingOf(socket: TcpSocket, stuckAfterMs: number): Standing {
-  const { lastAckReceivedMs, lastDataReceivedMs } = socket;
+  const { lastAckReceivedMs, lastDataReceivedMs, seenAgoMs, cameWithinMs } = socket;
+  if (seenAgoMs !== undefined && seenAgoMs >= stuckAfterMs) return 'stuck';
+  if (cameWithinMs !== undefined && cameWithinMs < stuckAfterMs) return 'young';
   if (lastAckReceivedMs === undefined || lastDataReceivedMs === undefined) return 'maybe';
   if (hasWrapped(lastAckReceivedMs, lastDataReceivedMs)) return 'maybe';
   const atLeastMs = Math.min(lastAckReceivedMs, lastDataReceivedMs);

@@ -11,6 +11,8 @@ import type { WaitReader } from './waits.ts';
 export type CaseContext = {
   stuckAfterMs: number;
   takenAt: number;
+  /** False in a capture of connections alone: what no listener explains need not be outbound. */
+  listenersShown: boolean;
   holders: Holders;
   ends: OtherEnds;
   waits: WaitReader;
@@ -131,14 +133,17 @@ export class CaseBuilder {
       ...(elsewhere !== undefined && this.#who.kind === 'held' && { connections: elsewhere + sockets.length }),
       coHolders: this.#otherHolders(),
       ...(waits && { waits }),
-      direction: directionOf(this.#inbound, sockets.length),
+      direction: directionOf(this.#inbound, sockets.length, this.#context.listenersShown),
       peers: [...this.#peers.values()].flatMap((ports) => [...ports.values()]).sort((a, b) => b.sockets - a.sockets),
     };
   }
 }
 
-const directionOf = (inbound: number, all: number): Direction =>
-  inbound === all ? 'inbound' : inbound === 0 ? 'outbound' : 'mixed';
+function directionOf(inbound: number, all: number, listenersShown: boolean): Direction {
+  if (inbound === all) return 'inbound';
+  if (!listenersShown) return 'unknown';
+  return inbound === 0 ? 'outbound' : 'mixed';
+}
 
 /** Ages are milliseconds in 32 bits; the other 21 bits of a double's 53 number the sockets. */
 const YOUNGEST = 2 ** 32 - 1;

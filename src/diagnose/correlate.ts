@@ -38,7 +38,8 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const ends = new OtherEnds(snapshot, holders, index);
   const waits = new WaitReader(snapshot, index);
   const { takenAt, services } = snapshot;
-  const builders = new Builders({ stuckAfterMs, takenAt, holders, ends, waits, index, services });
+  const listenersShown = snapshot.source.kind !== 'capture' || snapshot.listeners.length > 0;
+  const builders = new Builders({ stuckAfterMs, takenAt, listenersShown, holders, ends, waits, index, services });
   const others = snapshot.byState.ESTABLISHED === undefined ? undefined : new OtherConnections(holders);
   const accepting = new EndsWithoutListener(snapshot, index);
 

@@ -10,12 +10,14 @@ import { waitEvidence, waitsTogether } from './waits.ts';
  */
 export function receiveQueueEvidence({ kind, sockets, direction }: Case): Evidence[] {
   if (kind === 'backlog' || sockets.length === 0) return [];
-  const all = sockets.length;
+  let all = 0;
   const read = new Sizes();
   const end = new Sizes();
   const goodbye = new Sizes();
   const data = new Sizes();
   for (const { recvQueue } of sockets) {
+    if (recvQueue === undefined) continue;
+    all++;
     const sizes = recvQueue === 0 ? read : recvQueue === 1 ? end : TLS_GOODBYES.has(recvQueue) ? goodbye : data;
     sizes.add(recvQueue);
   }
@@ -97,10 +99,11 @@ export function threadEvidence(subject: Case, cause: Cause): Evidence[] {
 
 export function ageEvidence({ maybeStuck, sockets }: Case): Evidence[] {
   if (maybeStuck === 0) return [];
+  const anyTime = sockets.some(({ lastAckReceivedMs }) => lastAckReceivedMs !== undefined);
   const keepalive = sockets.filter((socket) => keepaliveOf(socket) === true).length;
   return [
     {
-      fact: `the age of ${plural(maybeStuck, 'socket')} is not known exactly`,
+      fact: `the age of ${plural(maybeStuck, 'socket')} is not known${anyTime ? ' exactly' : ''}`,
       says:
         keepalive > 0
           ? 'the peer answers keepalive probes, which hides since when: look again in a minute'

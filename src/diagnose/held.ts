@@ -93,7 +93,7 @@ export class HeldSockets {
 }
 
 const INTERESTS: readonly (Interest | undefined)[] = [undefined, 'none', 'off', 'spent', 'level', 'edge', 'some'];
-const RECEPTIONS = ['read', 'end', 'unread'];
+const RECEPTIONS: readonly Traits['reception'][] = ['read', 'end', 'unread', undefined];
 const FLOWS = ['still', 'sending', 'clogged'];
 const KINDS = 256;
 

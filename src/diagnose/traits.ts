@@ -8,8 +8,11 @@ import type { TcpSocket } from '../model/socket.ts';
  */
 export const TLS_GOODBYES: ReadonlySet<number> = new Set([24, 25, 32, 54]);
 
-export const receptionOf = ({ recvQueue }: TcpSocket): Reception =>
-  recvQueue === 0 ? 'read' : recvQueue === 1 || TLS_GOODBYES.has(recvQueue) ? 'end' : 'unread';
+/** Undefined in a capture that does not tell Recv-Q. */
+export function receptionOf({ recvQueue }: TcpSocket): Reception | undefined {
+  if (recvQueue === undefined) return undefined;
+  return recvQueue === 0 ? 'read' : recvQueue === 1 || TLS_GOODBYES.has(recvQueue) ? 'end' : 'unread';
+}
 
 // include/uapi/linux/eventpoll.h
 const EPOLLIN = 0x1;
@@ -56,7 +59,12 @@ const SAME_MOMENT_MS = 100;
  */
 function flowOf(socket: TcpSocket): Traits['flow'] {
   const { sendQueue, timer, lastDataSentMs: sent, lastDataReceivedMs: received, lastAckReceivedMs: ack } = socket;
-  if (sendQueue > 0 && (timer === 'zero-window-probe' || (sent !== undefined && sent > RECENT_MS))) return 'clogged';
+  if (
+    sendQueue !== undefined &&
+    sendQueue > 0 &&
+    (timer === 'zero-window-probe' || (sent !== undefined && sent > RECENT_MS))
+  )
+    return 'clogged';
   if (sent === undefined || received === undefined || ack === undefined) return 'still';
   const taken = ack <= sent + SAME_MOMENT_MS;
   return sent < RECENT_MS && sent * LATER < received && taken ? 'sending' : 'still';
@@ -78,7 +86,7 @@ export function isOlderThan({ startedAt }: Process, takenAt: number, socket: Tcp
 }
 
 // Sockets that are judged alike share their traits: of 100,000 there are a dozen kinds.
-const RECEPTIONS: readonly Reception[] = ['read', 'end', 'unread'];
+const RECEPTIONS: readonly (Reception | undefined)[] = ['read', 'end', 'unread', undefined];
 const INTERESTS: readonly (Interest | undefined)[] = [undefined, 'none', 'off', 'spent', 'level', 'edge', 'some'];
 const FLOWS: readonly Traits['flow'][] = ['still', 'sending', 'clogged'];
 const known: (Traits | undefined)[] = [];
@@ -89,11 +97,11 @@ export function traitsOf(process: Process, takenAt: number, socket: TcpSocket): 
   const flow = flowOf(socket);
   const olderThanHolder = isOlderThan(process, takenAt, socket);
   const number =
-    ((INTERESTS.indexOf(interest) * 3 + RECEPTIONS.indexOf(reception)) * 3 + FLOWS.indexOf(flow)) * 2 +
+    ((INTERESTS.indexOf(interest) * RECEPTIONS.length + RECEPTIONS.indexOf(reception)) * 3 + FLOWS.indexOf(flow)) * 2 +
     Number(olderThanHolder);
   const same = known[number];
   if (same) return same;
-  const traits = { reception, ...(interest && { interest }), flow, olderThanHolder };
+  const traits = { ...(reception && { reception }), ...(interest && { interest }), flow, olderThanHolder };
   known[number] = traits;
   return traits;
 }

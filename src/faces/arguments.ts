@@ -123,7 +123,7 @@ export const readLimits = (values: Values<typeof LIMITS>, environment: NodeJS.Pr
     ...(values.config !== undefined && { config: values.config }),
   });
 
-function oneOf<T extends string>(text: string | undefined, option: string, choices: T[]): T | undefined {
+export function oneOf<T extends string>(text: string | undefined, option: string, choices: T[]): T | undefined {
   if (text === undefined) return undefined;
   const choice = choices.find((it) => it === text);
   if (choice === undefined) throw usage(`${option} ${text}: must be ${choices.join(', ')}`);

@@ -6,6 +6,7 @@ import { EXIT, type Streams } from './exit.ts';
 export const COMMANDS = {
   report: async () => (await import('./report.ts')).reportCommand,
   record: async () => (await import('./record.ts')).recordCommand,
+  read: async () => (await import('./read.ts')).readCommand,
   demo: async () => (await import('./demo.ts')).demoCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   check: async () => (await import('./check.ts')).checkCommand,

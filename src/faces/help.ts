@@ -5,6 +5,7 @@ Usage
   unclosed [PID] [options]       report on this machine (same as: unclosed report [PID])
   unclosed check                 a check for Nagios, Icinga and others: unclosed help check
   unclosed record DIR            save what the kernel says, for a report elsewhere
+  unclosed read FILE...          the report on what lsof, ss or netstat printed elsewhere
   unclosed demo                  the report on a small leaking server, on loopback
   unclosed doctor                which ways to look this machine allows, and how to get more
   unclosed explain [CAUSE]       what a cause means, how to be sure, how to fix it
@@ -61,4 +62,5 @@ Examples
   sudo unclosed --peer 10.0.4.7:6379
   sudo unclosed record /tmp/leak --scrub
   unclosed --from /tmp/leak --json | jq .findings
+  ssh db-1 sudo ss -tanpi | unclosed read
 `;

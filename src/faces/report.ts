@@ -101,11 +101,11 @@ function againOptions(values: Values<typeof OPTIONS>): string {
 const quoted = (text: string): string => (/^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 /** Whatever the report shows as a finding is found; ordinary churn is not. */
-const exitCode = ({ diagnosis: { findings } }: Look): number =>
+export const exitCode = ({ diagnosis: { findings } }: Look): number =>
   findings.some(({ cause }) => cause !== 'churn') ? EXIT.found : EXIT.nothing;
 
 /** Waits until the text has been handed over: a process that exits before loses what a slow reader has not taken. */
-const write = (stdout: NodeJS.WriteStream, text: string): Promise<void> =>
+export const write = (stdout: NodeJS.WriteStream, text: string): Promise<void> =>
   new Promise((resolve) => {
     stdout.write(text, () => resolve());
   });

@@ -23,7 +23,8 @@ export type Cause = (typeof CAUSES)[number];
 export type Severity = 'ok' | 'warning' | 'critical';
 export type Confidence = 'proven' | 'likely' | 'undecided';
 export type Pattern = 'probe' | 'burst' | 'steady' | 'accelerating' | 'plateau';
-export type Direction = 'inbound' | 'outbound' | 'mixed';
+/** `unknown` in a capture without listeners, in which nothing tells who came to whom. */
+export type Direction = 'inbound' | 'outbound' | 'mixed' | 'unknown';
 
 /** A fact that was read, and what it says about the program. */
 export type Evidence = { fact: string; says: string };
@@ -77,7 +78,8 @@ export type Connection = { socket: TcpSocket; inbound: boolean };
 
 /** What the kernel says of each of the sockets of a case alike. */
 export type Traits = {
-  reception: Reception;
+  /** Absent in a capture that does not tell Recv-Q. */
+  reception?: Reception;
   /** Absent when it is not known. */
   interest?: Interest;
   /** Whether this side still sends: and it is taken (`sending`), or it is not (`clogged`). */
@@ -91,10 +93,11 @@ export type Traits = {
 /**
  * The sockets of one holder, before anybody says why they are there:
  * `held` by a process, `backlog` of a listener that nobody has accepted, `unowned` (a file belongs to them, but no
- * process was seen that holds it), or `closed` (gone from every TCP table, the descriptor still open).
+ * process was seen that holds it), `closed` (gone from every TCP table, the descriptor still open), or `counted` (a
+ * capture tells only how many there are: `maybeStuck`).
  */
 export type Case = {
-  kind: 'held' | 'backlog' | 'unowned' | 'closed';
+  kind: 'held' | 'backlog' | 'unowned' | 'closed' | 'counted';
   /** The holder; of a backlog, the process that listens. */
   process?: Process;
   /** Who made the sockets, where no process is known. */

@@ -31,8 +31,18 @@ export type ClosedButHeld = {
   wasConnected?: true;
 };
 
-/** How sockets were found: with a BPF iterator over all descriptors, over netlink, or in text files. */
-export type ReadingSource = 'bpf' | 'bpf-generic' | 'netlink' | 'procfs';
+/** How sockets were found: with a BPF iterator over all descriptors, over netlink, in text files, or in a capture. */
+export type ReadingSource = 'bpf' | 'bpf-generic' | 'netlink' | 'procfs' | 'capture';
+
+/** What an earlier capture of the same machine tells of the sockets in CLOSE_WAIT. */
+export type Growth = {
+  /** Absent when neither capture tells its time and none was given. */
+  afterMs?: number;
+  before: number;
+  appeared: number;
+  gone: number;
+  stayed: number;
+};
 
 /** How a snapshot was read. */
 export type Reading = {
@@ -51,7 +61,7 @@ export type Reading = {
 
 /** Everything seen on one machine at one moment, and what was not. Plain data. */
 export type Snapshot = {
-  /** Milliseconds since 1970, when the sockets were read: ages count back from here. */
+  /** Milliseconds since 1970, when the sockets were read: ages count back from here. Of a capture, when it was read. */
   takenAt: number;
   tookMs: number;
   source: Source;
@@ -77,5 +87,6 @@ export type Snapshot = {
   /** Service names of the ports that occur, from /etc/services. */
   services: Map<number, string>;
   gaps: Gap[];
+  growth?: Growth;
   reading: Reading;
 };

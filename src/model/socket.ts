@@ -23,7 +23,10 @@ for (const [name, number] of Object.entries(TCP_STATE)) NAMES[number] = name as 
 
 export const tcpStateName = (number: number): TcpState | undefined => NAMES[number];
 
-/** One end of a connection. IPv4-mapped IPv6 addresses are written as IPv4. */
+/**
+ * One end of a connection. IPv4-mapped IPv6 addresses are written as IPv4. A capture may name hosts instead, and ports by
+ * names that nobody here knows: those have a number below 0, and the snapshot's services name them.
+ */
 export type Endpoint = { address: string; port: number };
 
 /** Bounds of the time since a socket entered CLOSE_WAIT, in milliseconds. A bound that is not known is absent. */
@@ -31,19 +34,25 @@ export type AgeRange = { atLeastMs?: number; atMostMs?: number };
 
 export type TcpTimer = 'none' | 'retransmit' | 'keepalive' | 'timewait' | 'zero-window-probe';
 
-/** One TCP socket that is not listening. `inode` is absent when no file belongs to it: nobody has accepted it. */
+/**
+ * One TCP socket that is not listening. `inode` is absent when no file belongs to it: nobody has accepted it. Only captures
+ * leave out queues and timers.
+ */
 export type TcpSocket = {
+  /** Inode of the namespace; 0 in a capture, which does not tell. */
   netns: number;
   family: 4 | 6;
   state: TcpState;
   local: Endpoint;
   peer: Endpoint;
-  recvQueue: number;
-  sendQueue: number;
-  timer: TcpTimer;
+  recvQueue?: number;
+  sendQueue?: number;
+  timer?: TcpTimer;
   timerMs?: number | undefined;
   uid?: number;
   inode?: number;
+  /** A capture does not tell the inode, and another number stands for it. */
+  inodeUnknown?: true;
   cookie?: bigint;
   cgroupId?: bigint;
   /** Since any acknowledgement came from the peer (tcpi_last_ack_recv). */
@@ -62,6 +71,12 @@ export type TcpSocket = {
   awaited?: boolean | undefined;
   /** Directions that are shut down: by the peer's FIN (receive), or by this side. */
   shutdown?: 'receive' | 'send' | 'both' | undefined;
+  /** An earlier capture, so long before, showed it in CLOSE_WAIT already. */
+  seenAgoMs?: number;
+  /** An earlier capture, so long before, did not show it. */
+  cameWithinMs?: number;
+  /** A capture that names processes names none for it, and does not tell whether a file belongs to it. */
+  noHolderShown?: true;
   /** The error that the next call on it would return, as a number (errno.h); absent when there is none. */
   error?: number | undefined;
 };
@@ -72,6 +87,8 @@ export type Listener = {
   family: 4 | 6;
   local: Endpoint;
   queue: number;
+  /** A capture does not tell the queue, and `queue` is 0 for want of a number. */
+  queueUnknown?: true;
   /** Absent when only the text files could be read. */
   limit?: number;
   uid?: number;

@@ -8,9 +8,9 @@ export const plural = (count: number, one: string, many: string = `${one}s`): st
 /** 100000 as 100,000. */
 export const formatNumber = (value: number): string => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 
-/** IPv6 addresses in brackets, as in a URL. */
+/** IPv6 addresses in brackets, as in a URL. Ports of which a capture tells only a name have none here: `?`. */
 export const formatEndpoint = ({ address, port }: Endpoint): string =>
-  address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  `${address.includes(':') ? `[${address}]` : address}:${port < 0 ? '?' : port}`;
 
 export const formatShare = (share: number): string => `${Math.round(share * 100)} %`;
 

@@ -23,9 +23,10 @@ const TIMERS: readonly TcpTimer[] = ['none', 'retransmit', 'keepalive', 'timewai
  * Columns in Documentation/networking/proc_net_tcp.rst. The file is the table of the namespace of that process;
  * /proc/net is only our own.
  */
-export const parseProcNetTcp = (text: string, path: string): Rows<ProcNetTcpRow> => parseRows(text, path, 1, parseRow);
+export const parseProcNetTcp = (text: string, path: string): Rows<ProcNetTcpRow> =>
+  parseRows(text, path, 1, parseProcNetTcpRow);
 
-function parseRow(line: string, where: string): ProcNetTcpRow {
+export function parseProcNetTcpRow(line: string, where: string): ProcNetTcpRow {
   const [, local, remote, st, queues, timers, , uid, , inode] = line.trim().split(/\s+/);
   const [tx, rx] = queues?.split(':') ?? [];
   const [tr] = timers?.split(':') ?? [];

@@ -19,7 +19,7 @@ export function renderFinding(finding: Finding, snapshot: Snapshot, options: Rep
   return [
     ...(fits ? [`${title}${gap}${cause}`] : [title, `  ${cause}`]),
     ...commandLine(finding, options),
-    ...summary(finding).flatMap((line) => wrap(line, width, 2)),
+    ...summary(finding, snapshot.source.kind === 'capture').flatMap((line) => wrap(line, width, 2)),
     ...why(finding, options),
     ...steps(finding.next, snapshot, options),
     ...peersLine(finding.subject.peers, options),
@@ -33,6 +33,7 @@ function whoIs({ subject }: Finding): string {
     return `accept queue of ${formatEndpoint(listener.local)}${owner}`;
   }
   if (process) return identity(process);
+  if (kind === 'counted') return 'all processes together';
   return `no known process${uid === undefined ? '' : ` (uid ${uid})`}`;
 }
 
@@ -56,30 +57,33 @@ const USED_UP: Record<Forecast['resource'], string> = {
   files: 'no file left on the machine',
 };
 
-function summary({ subject, age, arrivals, fds, cause, forecast: [next] }: Finding): string[] {
+function summary({ subject, age, arrivals, fds, cause, forecast: [next] }: Finding, isCapture: boolean): string[] {
   const { sockets, closedFds, connections, kind, process } = subject;
   const since = age ? `, the oldest for ${sinceText(age)}` : '';
   const count = formatNumber(sockets.length);
   const first =
-    kind === 'closed'
-      ? `${plural(closedFds, 'descriptor')} of ${closedFds === 1 ? 'a closed connection' : 'closed connections'} still held`
-      : kind === 'backlog'
-        ? `${plural(sockets.length, 'connection')} that nobody has accepted, closed by the peer${since}`
-        : connections === undefined
-          ? `${outOf(sockets.length, process)} ${sockets.length === 1 ? 'waits' : 'wait'} to be closed${since}`
-          : `${count} of ${plural(connections, 'connection')} ${sockets.length === 1 ? 'waits' : 'wait'} to be closed${since}`;
+    kind === 'counted'
+      ? `${plural(subject.maybeStuck, 'connection')} in CLOSE_WAIT, counted without names`
+      : kind === 'closed'
+        ? `${plural(closedFds, 'descriptor')} of ${closedFds === 1 ? 'a closed connection' : 'closed connections'} still held`
+        : kind === 'backlog'
+          ? `${plural(sockets.length, 'connection')} that nobody has accepted, closed by the peer${since}`
+          : connections === undefined
+            ? `${outOf(sockets.length, process, isCapture)} ${sockets.length === 1 ? 'waits' : 'wait'} to be closed${since}`
+            : `${count} of ${plural(connections, 'connection')} ${sockets.length === 1 ? 'waits' : 'wait'} to be closed${since}`;
   const budget = [
     ...(arrivals ? [`+${formatRate(arrivals.perHour)} an hour`] : []),
     ...(fds ? [fdText(fds)] : []),
     ...(next ? [`${USED_UP[next.resource]} in ${formatDuration(next.inMs)} at this rate`] : []),
   ];
-  const direction = kind !== 'closed' && kind !== 'backlog' && cause !== 'churn' ? directionText(subject) : [];
+  const direction =
+    kind !== 'closed' && kind !== 'counted' && kind !== 'backlog' && cause !== 'churn' ? directionText(subject) : [];
   return [first, ...(budget.length > 0 ? [budget.join(' · ')] : []), ...direction];
 }
 
 /** Where connections were not counted, all sockets of the process are known, of whatever kind. */
-const outOf = (count: number, process: Process | undefined): string =>
-  process?.sockets === undefined
+const outOf = (count: number, process: Process | undefined, isCapture: boolean): string =>
+  process?.sockets === undefined || isCapture
     ? plural(count, 'connection')
     : `${formatNumber(count)} of ${plural(process.sockets.size, 'socket')}`;
 
@@ -98,6 +102,7 @@ const fdText = ({ open, limit }: NonNullable<Finding['fds']>): string =>
 
 function directionText({ direction, listener, peers }: Finding['subject']): string[] {
   if (direction === 'inbound') return listener ? [`inbound, to ${formatEndpoint(listener.local)}`] : ['inbound'];
+  if (direction === 'unknown') return [];
   if (direction === 'mixed') return ['some inbound, some outbound'];
   const [top] = peers;
   return top && peers.length === 1 ? [`outbound, to ${peerName(top)}`] : ['outbound'];

@@ -1,16 +1,17 @@
 import type { Case, Diagnosis, Finding, SocketRow } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
-import type { Snapshot, Source } from '../model/snapshot.ts';
-import { type AgeRange, keepaliveOf, type Listener } from '../model/socket.ts';
+import type { Growth, Snapshot, Source } from '../model/snapshot.ts';
+import { type AgeRange, type Endpoint, keepaliveOf, type Listener } from '../model/socket.ts';
 
 export const REPORT_SCHEMA = 'unclosed.report/1';
 
 /** The stable machine form: schema/report.json describes it. Times are seconds; what is not known is null or absent. */
 export function renderJson(snapshot: Snapshot, diagnosis: Diagnosis, rows?: SocketRow[]): string {
   const { totals, findings, status, gaps } = diagnosis;
+  const isCapture = snapshot.source.kind === 'capture';
   const document = {
     schema: REPORT_SCHEMA,
-    taken_at: isoTime(snapshot.takenAt / 1000),
+    taken_at: isCapture ? null : isoTime(snapshot.takenAt / 1000),
     took_ms: snapshot.tookMs,
     source: sourceOf(snapshot.source),
     ...(snapshot.host && { host: snapshot.host }),
@@ -22,9 +23,10 @@ export function renderJson(snapshot: Snapshot, diagnosis: Diagnosis, rows?: Sock
       stuck: totals.stuck,
       maybe_stuck: totals.maybeStuck,
       closed_but_held: totals.closedButHeld ?? null,
-      namespaces: snapshot.namespaces.filter(({ read }) => read).length,
+      namespaces: isCapture ? null : snapshot.namespaces.filter(({ read }) => read).length,
       processes: snapshot.processCount,
     },
+    ...(snapshot.growth && { growth: growthOf(snapshot.growth) }),
     findings: findings.map((finding) => findingOf(finding, snapshot)),
     ...(rows && {
       sockets: rows.map(socketOf),
@@ -49,6 +51,17 @@ const escapeControls = (text: string): string =>
 
 const sourceOf = (source: Source): object => (source.kind === 'live' ? { kind: 'live' } : source);
 
+function growthOf({ afterMs, before, appeared, gone, stayed }: Growth): object {
+  return {
+    after: afterMs === undefined ? null : seconds(afterMs),
+    before,
+    appeared,
+    gone,
+    stayed,
+    per_hour: afterMs === undefined ? null : Math.round(((appeared - gone) / afterMs) * 36_000_000) / 10,
+  };
+}
+
 const seconds = (milliseconds: number): number => Math.round(milliseconds) / 1000;
 
 function findingOf(finding: Finding, { listeners }: Snapshot): object {
@@ -64,15 +77,15 @@ function findingOf(finding: Finding, { listeners }: Snapshot): object {
     holder: process && kind !== 'backlog' ? holderOf(process, listeners) : null,
     ...(listener && {
       listener: {
-        ...listener.local,
-        queue: listener.queue,
+        ...endpointOf(listener.local),
+        queue: queueOf(listener),
         limit: listener.limit ?? null,
         pid: listenerPid(subject),
         ...(kind === 'backlog' && process && { holder: holderOf(process, listeners) }),
       },
     }),
-    direction: kind === 'closed' ? null : subject.direction,
-    sockets: kind === 'closed' ? subject.closedFds : subject.sockets.length,
+    direction: kind === 'closed' || subject.direction === 'unknown' ? null : subject.direction,
+    sockets: kind === 'closed' ? subject.closedFds : kind === 'counted' ? subject.maybeStuck : subject.sockets.length,
     stuck: subject.stuck,
     maybe_stuck: subject.maybeStuck,
     connections: subject.connections ?? null,
@@ -92,7 +105,7 @@ function findingOf(finding: Finding, { listeners }: Snapshot): object {
     forecast: finding.forecast.map(({ resource, inMs }) => ({ resource, in: Math.round(inMs / 1000) })),
     peers: subject.peers.map(({ address, port, service, sockets, process: other }) => ({
       address,
-      port: port ?? null,
+      port: knownPort(port),
       service: service ?? null,
       sockets,
       process: other ?? null,
@@ -136,28 +149,37 @@ function holderOf(process: Process, listeners: Listener[]): object {
     parent: parent ?? null,
     netns: netns ?? null,
     fd_hard_limit: finite(process.fdHardLimit),
-    listeners: listeners.flatMap(({ inode, local, queue, limit }) =>
-      inode !== undefined && process.sockets?.has(inode) ? { ...local, queue, limit: limit ?? null } : [],
+    listeners: listeners.flatMap((it) =>
+      it.inode !== undefined && process.sockets?.has(it.inode)
+        ? { ...endpointOf(it.local), queue: queueOf(it), limit: it.limit ?? null }
+        : [],
     ),
   };
 }
+
+/** Of a port that a capture tells only by name the number is not known. */
+const knownPort = (port: number | undefined): number | null => (port === undefined || port < 0 ? null : port);
+
+const endpointOf = ({ address, port }: Endpoint): object => ({ address, port: knownPort(port) });
+
+const queueOf = ({ queue, queueUnknown }: Listener): number | null => (queueUnknown ? null : queue);
 
 const finite = (value: number | undefined): number | null =>
   value === undefined || !Number.isFinite(value) ? null : value;
 
 function socketOf({ socket, age, cause, holders }: SocketRow): object {
   return {
-    netns: socket.netns,
-    local: socket.local,
-    peer: socket.peer,
+    netns: socket.netns === 0 ? null : socket.netns,
+    local: endpointOf(socket.local),
+    peer: endpointOf(socket.peer),
     state: socket.state,
-    recv_q: socket.recvQueue,
-    send_q: socket.sendQueue,
-    inode: socket.inode ?? null,
+    recv_q: socket.recvQueue ?? null,
+    send_q: socket.sendQueue ?? null,
+    inode: socket.inodeUnknown ? null : (socket.inode ?? null),
     cookie: socket.cookie === undefined ? null : String(socket.cookie),
     uid: socket.uid ?? null,
     cgroup: socket.cgroupId === undefined ? null : String(socket.cgroupId),
-    timer: socket.timer,
+    timer: socket.timer ?? null,
     keepalive: keepaliveOf(socket) ?? null,
     linger: socket.linger ?? null,
     in_epoll: socket.inEpoll ?? null,
@@ -166,7 +188,7 @@ function socketOf({ socket, age, cause, holders }: SocketRow): object {
     error: socket.error ?? null,
     age: ageFields(age),
     cause,
-    holders: holders.flatMap(({ pid, fds }) => fds.map((fd) => ({ pid, fd }))),
+    holders: holders.flatMap(({ pid, fds }) => (fds.length === 0 ? [null] : fds).map((fd) => ({ pid, fd }))),
   };
 }
 

@@ -14,13 +14,14 @@ export function renderReport(snapshot: Snapshot, diagnosis: Diagnosis, options: 
   const shown = options.all ? relevant : relevant.slice(0, SHOWN);
   const hidden = relevant.slice(shown.length);
   const blocks = [
-    [...header(snapshot, options), ...(relevant.length > 0 ? verdict(relevant, options) : [])],
+    [...header(snapshot, options), ...(relevant.length > 0 ? verdict(relevant, snapshot, options) : [])],
     ...(relevant.length === 0 ? [nothingStuck(snapshot, diagnosis, options)] : []),
+    ...growthLines(snapshot, options),
     ...shown.map((finding) => renderFinding(finding, snapshot, options)),
     ...(hidden.length > 0 ? [hiddenLine(hidden, options)] : []),
     ...(relevant.length > 0 ? youngLine(diagnosis, options) : []),
     ...renderGaps(diagnosis.gaps, options),
-    ...(options.verbose ? [readingLines(snapshot, options)] : []),
+    ...(options.verbose && snapshot.source.kind !== 'capture' ? [readingLines(snapshot, options)] : []),
   ];
   // A healthy machine is two lines, without an empty one between.
   const [first = [], second = [], ...rest] = blocks;
@@ -36,7 +37,12 @@ function header(snapshot: Snapshot, { paint, width, filter }: ReportOptions): st
     plural(namespaces.filter(({ read }) => read).length, 'namespace'),
   ].join(', ');
   const kernel = host ? `Linux ${/^[0-9]+\.[0-9]+/.exec(host.kernel)?.[0] ?? host.kernel}` : undefined;
-  const parts = [host?.name, kernel, counted, `${(tookMs / 1000).toFixed(2)} s`].filter((part) => part !== undefined);
+  const parts = [
+    host?.name,
+    kernel,
+    ...(source.kind === 'capture' ? inCapture(snapshot) : [counted]),
+    `${(tookMs / 1000).toFixed(2)} s`,
+  ].filter((part) => part !== undefined);
   const dim = (text: string): string[] => wrap(printable(text), width, 0, 2).map((line) => paint('dim', line));
   const whole = printable(`unclosed  ${parts.join(' · ')}`);
   // The time it took is the least of it: it goes first when the line is too long.
@@ -50,11 +56,20 @@ function header(snapshot: Snapshot, { paint, width, filter }: ReportOptions): st
   ];
 }
 
+/** Of a capture only what stands in it is known, and not what else the machine has. */
+const inCapture = ({ source, tcpSockets, processes }: Snapshot): string[] => [
+  source.kind === 'capture' && source.format !== 'unknown' ? `capture of ${source.format}` : 'capture',
+  ...(tcpSockets === undefined ? [] : [plural(tcpSockets, 'TCP socket')]),
+  processes.size === 0 ? 'no process named' : plural(processes.size, 'process', 'processes'),
+];
+
 /** One line that says it all, for whoever reads no further. */
-function verdict(findings: Finding[], { width }: ReportOptions): string[] {
+function verdict(findings: Finding[], { source }: Snapshot, { width }: ReportOptions): string[] {
   const sum = (of: (subject: Finding['subject']) => number): number =>
     findings.reduce((total, { subject }) => total + of(subject), 0);
-  const stuck = sum((subject) => subject.stuck + subject.maybeStuck);
+  // Without ages, nothing of a capture can be called stuck.
+  const undated = source.kind === 'capture' ? sum(({ maybeStuck }) => maybeStuck) : 0;
+  const stuck = sum((subject) => subject.stuck + subject.maybeStuck) - undated;
   const closed = sum(({ closedFds }) => closedFds);
   const processes = new Set(findings.flatMap(({ subject }) => subject.process?.pid ?? [])).size;
   const levels = (['critical', 'warning', 'ok'] as const).flatMap((level) => {
@@ -63,6 +78,7 @@ function verdict(findings: Finding[], { width }: ReportOptions): string[] {
   });
   const parts = [
     ...(stuck > 0 ? [`${plural(stuck, 'connection')} stuck`] : []),
+    ...(undated > 0 ? [`${plural(undated, 'connection')} in CLOSE_WAIT for an unknown time`] : []),
     ...(closed > 0 ? [`${plural(closed, 'descriptor')} of closed connections held`] : []),
     ...(processes > 0 ? [`in ${plural(processes, 'process', 'processes')}`] : []),
   ];
@@ -73,15 +89,44 @@ const UTC = { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' } as cons
 const formatUtc = (time: number): string => `${new Intl.DateTimeFormat('sv-SE', UTC).format(time)} UTC`;
 
 function nothingStuck(snapshot: Snapshot, diagnosis: Diagnosis, options: ReportOptions): string[] {
-  const { tcpSockets, processCount } = snapshot;
+  const { tcpSockets, processCount, source } = snapshot;
   const namespaces = snapshot.namespaces.filter(({ read }) => read);
   const { closeWait } = diagnosis.totals;
   const sockets = tcpSockets === undefined ? 'TCP sockets' : plural(tcpSockets, 'TCP socket');
   const young = closeWait > 0 ? ` ${youngText(closeWait, options)}` : '';
+  if (source.kind === 'capture') return nothingInCapture(closeWait, options);
   const seen = `looked at ${sockets} of ${plural(processCount, 'process', 'processes')} in ${plural(namespaces.length, 'network namespace')}.`;
   const where = options.filter === undefined ? '' : ' in what was asked for';
   const [first = '', ...rest] = wrap(`Nothing stuck${where}: ${seen}${young}`, options.width, 0);
   return [first.replace('Nothing stuck', options.paint('ok', 'Nothing stuck')), ...rest];
+}
+
+function nothingInCapture(closeWait: number, options: ReportOptions): string[] {
+  const { width, paint, filter } = options;
+  const where = filter === undefined ? '' : ' in what was asked for';
+  const text = closeWait > 0 ? youngText(closeWait, options) : `No connection in CLOSE_WAIT in this capture${where}.`;
+  const [first = '', ...rest] = wrap(text, width, 0);
+  return [paint('ok', first), ...rest];
+}
+
+/** What an earlier capture adds: the first question about a leak is whether it grows. */
+function growthLines({ growth }: Snapshot, { width }: ReportOptions): string[][] {
+  if (!growth) return [];
+  const { afterMs, before, appeared, gone, stayed } = growth;
+  const since =
+    afterMs === undefined ? 'Since the capture before' : `In the ${formatDuration(afterMs)} since the capture before`;
+  const perHour = afterMs === undefined ? undefined : ((appeared - gone) / afterMs) * 3600_000;
+  const rate = perHour === undefined ? '' : ` (${perHour > 0 ? '+' : ''}${formatNumber(Math.round(perHour))} an hour)`;
+  const unlike =
+    stayed === 0 && before > 0 && appeared > 0
+      ? ['None is in both: perhaps of two machines, or one has names and the other numbers.']
+      : [];
+  return [
+    [
+      `${since}: ${formatNumber(appeared)} new in CLOSE_WAIT, ${formatNumber(gone)} gone, ${formatNumber(stayed)} still there${rate}.`,
+      ...unlike,
+    ].flatMap((line) => wrap(line, width, 0, 2)),
+  ];
 }
 
 const youngText = (count: number, { limits }: ReportOptions): string =>

@@ -36,15 +36,15 @@ function cellsOf({ socket, age, cause, holders }: SocketRow): string[] {
   const keepalive = keepaliveOf(socket);
   return [
     socket.state,
-    String(socket.recvQueue),
-    String(socket.sendQueue),
+    String(socket.recvQueue ?? '?'),
+    String(socket.sendQueue ?? '?'),
     formatEndpoint(socket.local),
     formatEndpoint(socket.peer),
     holders.length > 0 ? holders.map(({ pid, name }) => `${pid}/${printable(name)}`).join(',') : '-',
-    holders.length > 0 ? holders.map(({ fds }) => fds.join('+')).join(',') : '-',
+    holders.length > 0 ? holders.map(({ fds }) => fds.join('+') || '?').join(',') : '-',
     socket.timer === 'none'
       ? '-'
-      : `${socket.timer}${socket.timerMs === undefined ? '' : ` ${formatDuration(socket.timerMs)}`}`,
+      : `${socket.timer ?? '?'}${socket.timerMs === undefined ? '' : ` ${formatDuration(socket.timerMs)}`}`,
     formatAge(age),
     keepalive === undefined ? '?' : keepalive ? 'on' : 'off',
     cause,

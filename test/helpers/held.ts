@@ -38,9 +38,9 @@ export function heldRecord(
     put('lastDataSent', ago(it.lastDataSentMs));
     // Sequence numbers go round in 32 bits too.
     put('copiedSequence', -5);
-    put('receiveNext', it.recvQueue - 5);
+    put('receiveNext', (it.recvQueue ?? 0) - 5);
     put('sendUnacknowledged', -7);
-    put('writeSequence', it.sendQueue - 7);
+    put('writeSequence', (it.sendQueue ?? 0) - 7);
     put('pendingTimer', { retransmit: 1, 'zero-window-probe': 3 }[it.timer as string] ?? 0);
     put('keepalivePending', it.timer === 'keepalive' ? 1 : 0);
     put('flags', (it.keepalive || it.timer === 'keepalive' ? 8 : 0) | (it.linger ? 16 : 0));

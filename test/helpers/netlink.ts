@@ -71,13 +71,13 @@ export function inetDiagMessage(it: TcpSocket | Listener, withInfo = true, more:
   const attributes: Buffer[] = [...more];
   if ('state' in it) {
     bytes[1] = TCP_STATE[it.state];
-    bytes[2] = TIMERS.indexOf(it.timer);
+    bytes[2] = TIMERS.indexOf(it.timer ?? 'none');
     bytes.writeUInt16BE(it.peer.port, 6); // idiag_dport
     bytes.set(address(it.peer.address), 24); // idiag_dst
     bytes.writeBigUInt64LE(it.cookie ?? 0n, 44);
     bytes.writeUInt32LE(it.timerMs ?? 0, 52);
-    bytes.writeUInt32LE(it.recvQueue, 56);
-    bytes.writeUInt32LE(it.sendQueue, 60);
+    bytes.writeUInt32LE(it.recvQueue ?? 0, 56);
+    bytes.writeUInt32LE(it.sendQueue ?? 0, 60);
     const { lastDataSentMs, lastDataReceivedMs, lastAckReceivedMs } = it;
     if (withInfo && lastDataReceivedMs !== undefined && lastAckReceivedMs !== undefined) {
       const info = tcpInfo(lastDataSentMs ?? 0, lastDataReceivedMs, lastAckReceivedMs);
@@ -109,7 +109,7 @@ export function procNetTcp(all: (TcpSocket | Listener)[], family: 4 | 6): string
   const rows = all.map((it, i) => {
     const state = 'state' in it ? TCP_STATE[it.state] : TCP_STATE.LISTEN;
     const queues = 'state' in it ? [it.sendQueue, it.recvQueue] : [0, it.queue];
-    const timer = 'state' in it ? TIMERS.indexOf(it.timer) : 0;
+    const timer = 'state' in it ? TIMERS.indexOf(it.timer ?? 'none') : 0;
     return `${String(i).padStart(4)}: ${end(it.local)} ${end('state' in it ? it.peer : nobody)} ${hex(state, 2)} ${hex(queues[0] ?? 0, 8)}:${hex(queues[1] ?? 0, 8)} ${hex(timer, 2)}:00000000 00000000 ${String(it.uid ?? 0).padStart(5)}        0 ${it.inode ?? 0} 1 0000000000000000 100 0 0 10 0`;
   });
   return `${['  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode', ...rows].join('\n')}\n`;

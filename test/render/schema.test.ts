@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import { readCaptures } from '../../src/app/read/read.ts';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { socketRows } from '../../src/diagnose/socket-rows.ts';
 import type { Snapshot } from '../../src/model/snapshot.ts';
@@ -147,4 +148,23 @@ function partsOf(schema: Schema): Schema[] {
   const target = schema.$ref ? SCHEMA.$defs[schema.$ref.replace('#/$defs/', '')] : undefined;
   const inner = [...(schema.anyOf ?? []), ...(schema.oneOf ?? []), ...(target ? [target] : [])];
   return [schema, ...inner.flatMap(partsOf)];
+}
+
+for (const name of ['ss-tanpieo', 'netstat-antp', 'lsof', 'lsof-p', 'ss-tan']) {
+  test(`what is printed of a capture (${name}) is what the schema says`, async () => {
+    const path = new URL(`../../fixtures/captures/linux-6.18/${name}.txt`, import.meta.url).pathname;
+    const {
+      snapshot: seen,
+      diagnosis,
+      rows,
+    } = await readCaptures({ paths: [path, path], input: globalThis.process.stdin });
+    const document = JSON.parse(renderJson(seen, diagnosis, rows()));
+    assert.deepEqual(problems(document), []);
+    assert.equal(document.source.kind, 'capture');
+    assert.equal(document.taken_at, null);
+    assert.equal(document.host, undefined);
+    if (name === 'lsof') for (const { recv_q, inode } of document.sockets) assert.ok(recv_q === null && inode > 0);
+    if (name === 'ss-tan')
+      for (const { inode, holders } of document.sockets) assert.deepEqual([inode, holders], [null, []]);
+  });
 }

@@ -2,7 +2,7 @@ import type { Case, Direction } from '../../model/finding.ts';
 import type { LibraryName, Runtime } from '../../model/process.ts';
 
 /** What to change in code or settings, for whom it is right, and `when` only for connections of one direction. */
-export type Fix = { for: LibraryName | Runtime | 'any'; when?: Exclude<Direction, 'mixed'>; text: string };
+export type Fix = { for: LibraryName | Runtime | 'any'; when?: Exclude<Direction, 'mixed' | 'unknown'>; text: string };
 
 /** What is known to be changed about a cause, and what people try in vain. */
 export type Advice = { fixes: readonly Fix[]; inVain?: string };

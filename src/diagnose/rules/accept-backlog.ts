@@ -11,12 +11,15 @@ export const acceptBacklog: Rule = {
     const { local, queue, limit } = listener;
     const at = formatEndpoint(local);
     const sharers = sharing(listener, listeners);
+    const inferred = sockets.some(({ noHolderShown }) => noHolderShown);
     return {
       kind: 'yes',
-      confidence: 'proven',
+      confidence: inferred ? 'likely' : 'proven',
       evidence: [
         {
-          fact: `${plural(sockets.length, 'socket has', 'sockets have')} no file (inode 0)`,
+          fact: inferred
+            ? `the capture names no process for ${plural(sockets.length, 'socket')}, and connections wait at ${at}`
+            : `${plural(sockets.length, 'socket has', 'sockets have')} no file (inode 0)`,
           says: `the kernel completed these connections, and no accept() on ${at} has taken them`,
         },
         limit === undefined

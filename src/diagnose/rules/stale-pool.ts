@@ -37,6 +37,7 @@ export const stalePool: Rule = {
 const ONE_MOMENT_MS = 1000;
 
 function atOneMoment(sockets: TcpSocket[]): boolean {
+  if (sockets.some(({ lastAckReceivedMs }) => lastAckReceivedMs === undefined)) return false;
   const ages = sockets.map(ageAtLeast);
   return sockets.length > 1 && most(ages) - least(ages) <= ONE_MOMENT_MS;
 }
@@ -48,12 +49,12 @@ const LONGEST_GOODBYE = 600;
 
 function isGoodbye(sockets: TcpSocket[]): boolean {
   const [first] = sockets;
-  if (!first || sockets.length < 2 || first.recvQueue > LONGEST_GOODBYE) return false;
+  if (first?.recvQueue === undefined || sockets.length < 2 || first.recvQueue > LONGEST_GOODBYE) return false;
   return sockets.every(({ recvQueue }) => recvQueue === first.recvQueue);
 }
 
 function endOf(sockets: TcpSocket[]): string {
-  const sizes = new Set(sockets.map(({ recvQueue }) => recvQueue));
+  const sizes = new Set(sockets.flatMap(({ recvQueue }) => recvQueue ?? []));
   if ([...sizes].every((size) => TLS_GOODBYES.has(size))) return 'a TLS goodbye and the end';
   return sizes.size === 1 && sizes.has(1) ? 'only the end' : `${formatNumber(most(sizes))} bytes at most`;
 }

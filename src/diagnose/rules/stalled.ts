@@ -20,7 +20,7 @@ export const stalled: Rule = {
     if (halted) {
       const evidence = [{ fact: `the process is ${halted}`, says: 'nothing in it runs until it is let go' }];
       // Unread ends came while it did not run, or nobody read before; what it has read, it could have closed.
-      const unread = subject.sockets.some(({ recvQueue }) => recvQueue > 0);
+      const unread = subject.sockets.some(({ recvQueue }) => recvQueue !== undefined && recvQueue > 0);
       return unread ? yes('proven', evidence) : { kind: 'undecided', evidence };
     }
     if (waits && areAllStuck(waits)) return allStuck(subject, waitEvidence(waits, process.name));
