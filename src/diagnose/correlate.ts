@@ -103,7 +103,8 @@ class Builders {
 
   of(socket: TcpSocket, process: Process | undefined, listener: Listener | undefined): Gatherer {
     const context = this.#context;
-    if (process) return remembered(this.#held, process, () => new HeldSockets(context, process));
+    if (process)
+      return this.#held.get(process) ?? remembered(this.#held, process, () => new HeldSockets(context, process));
     if (socket.inode === undefined && listener) {
       return remembered(this.#backlog, listener, () => {
         const process = context.holders.primary(listener.inode, listener);

@@ -12,6 +12,8 @@ const NO_ENDS: readonly TcpSocket[] = [];
 /** Finds the process at the other end of a connection when that end is on this machine. */
 export class OtherEnds {
   readonly #byPorts = new Map<number, TcpSocket[]>();
+  /** 1 where one of them has that port, which is all that most sockets need to know. */
+  readonly #localPorts = new Uint8Array(65_536);
   readonly #holders: Holders;
   readonly #listeners: ListenerIndex;
 
@@ -21,6 +23,7 @@ export class OtherEnds {
     for (const socket of snapshot.sockets) {
       if (socket.state === 'CLOSE_WAIT') continue;
       const ports = portsOf(socket.local, socket.peer);
+      this.#localPorts[socket.local.port] = 1;
       const same = this.#byPorts.get(ports);
       if (same) same.push(socket);
       else this.#byPorts.set(ports, [socket]);
@@ -34,6 +37,7 @@ export class OtherEnds {
 
   // In the same namespace, or in the only other one that has such a connection: two containers may have equal addresses.
   #endOf({ netns, local, peer }: TcpSocket): TcpSocket | undefined {
+    if (this.#localPorts[peer.port] === 0) return undefined;
     const candidates = this.#byPorts.get(portsOf(peer, local)) ?? NO_ENDS;
     if (candidates.length === 0) return undefined;
     const ends = candidates.filter((end) => end.local.address === peer.address && end.peer.address === local.address);

@@ -1,3 +1,4 @@
+import { least, most } from '../model/extremes.ts';
 import type { Case, Evidence, Pattern } from '../model/finding.ts';
 import type { TcpSocket } from '../model/socket.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
@@ -152,6 +153,8 @@ function probeOf(arrivals: Arrival[], outbound: boolean): One | undefined {
 }
 
 function periodOf(ages: number[]): number | undefined {
+  // Half of the gaps are at least the median, so it is at most twice the mean.
+  if (2 * (most(ages) - least(ages)) < SHORTEST_PERIOD_MS * (ages.length - 1)) return undefined;
   const sorted = [...ages].sort((a, b) => a - b);
   const gaps = sorted.slice(1).map((age, i) => age - (sorted[i] ?? age));
   const median = [...gaps].sort((a, b) => a - b)[gaps.length >> 1] ?? 0;

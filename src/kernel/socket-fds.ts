@@ -1,6 +1,9 @@
 import { InodeMap } from '../model/inode-map.ts';
 import type { SocketFds } from '../model/process.ts';
 
+/** So many questions are answered by looking through the list, which takes less than to make the index. */
+const FEW = 32;
+
 /**
  * Nearly every socket has one descriptor in a process, so a list is kept only for the others. Places are looked up in an
  * index that is made when somebody first asks: of 100,000 sockets in six processes nobody may ever do.
@@ -11,6 +14,7 @@ export class CompactSocketFds implements SocketFds {
   #size = 0;
   readonly #all = new Map<number, number[]>();
   readonly #places = new InodeMap();
+  #asked = 0;
 
   add(inode: number, fd: number): void {
     const place = this.#place(inode);
@@ -35,6 +39,7 @@ export class CompactSocketFds implements SocketFds {
   }
 
   #place(inode: number): number {
+    if (this.#places.size === 0 && this.#asked++ < FEW) return this.#inodes.subarray(0, this.#size).indexOf(inode);
     for (let place = this.#places.size; place < this.#size; place++) this.#places.add(this.#inodes[place] ?? 0, place);
     return this.#places.get(inode);
   }

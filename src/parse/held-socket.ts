@@ -173,13 +173,15 @@ export class HeldRecords {
 
   /** Inbound connections share their local end, and one after the other they are of the same listener. */
   local(record: number): Endpoint {
+    const known = this.#locals[record];
+    if (known) return known;
     const before = this.#localOf;
-    if (record === before) return this.#local;
     this.#localOf = record;
     const at = record * HELD_SIZE + LOCAL_PORT;
     const port = (this.bytes[at] ?? 0) | ((this.bytes[at + 1] ?? 0) << 8);
-    if (this.#local.port === port && this.#isSameAddress(record, before, LOCAL_ADDRESS)) return this.#local;
-    this.#local = { address: this.#address(record, LOCAL_ADDRESS), port };
+    const same = this.#local.port === port && this.#isSameAddress(record, before, LOCAL_ADDRESS);
+    if (!same) this.#local = { address: this.#address(record, LOCAL_ADDRESS), port };
+    this.#locals[record] = this.#local;
     return this.#local;
   }
 
@@ -194,7 +196,8 @@ export class HeldRecords {
     return this.#peer;
   }
 
-  // The ends that were asked for last, and all peers: whoever looks at sockets asks for them several times.
+  // Whoever looks at sockets asks for their ends several times.
+  readonly #locals: (Endpoint | undefined)[] = [];
   readonly #peers: (Endpoint | undefined)[] = [];
   #localOf = -1;
   #local: Endpoint = { address: '', port: 0 };

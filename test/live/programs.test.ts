@@ -12,7 +12,6 @@ import { missing, startProgram } from './workload.ts';
 const PLAYED = [
   'forgotten-python-errors',
   'stale-pool-python-httpclient',
-  'half-close-python-asyncio',
   'not-reading-c-epoll',
   'inherited-fd-c-fork',
   'closed-but-held-c-shutdown',
