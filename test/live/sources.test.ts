@@ -155,6 +155,22 @@ test('a pass can be made again and again, sees what is new, and can be limited t
   }
 });
 
+test('a report on one process knows the listeners of others', { skip }, async () => {
+  const { truth, stop } = await startWorkload('passed', { count: 5 });
+  try {
+    for (const source of [...PROGRAMS, 'netlink']) {
+      const { findings } = await reportEverything('--source', source, '-p', String(truth.pid));
+      assert.deepEqual(
+        findings.map(({ sockets, direction, listener }) => [sockets, direction, listener?.port]),
+        [[5, 'inbound', truth.port]],
+        source,
+      );
+    }
+  } finally {
+    await stop();
+  }
+});
+
 test('without root, CAP_BPF and CAP_PERFMON are enough to see the holders of all sockets', {
   skip: missing('root', 'python3', 'setpriv'),
 }, async () => {
