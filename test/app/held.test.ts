@@ -111,6 +111,14 @@ test('sockets of a namespace that no process is in any more are seen, and the na
   );
 });
 
+test('a process whose first thread has ended is named as the holder, though no list of processes has it', () => {
+  const machine = new FakeMachine({ bpf: {}, ...leak() });
+  const all = machine.processes();
+  machine.processes = () => all.filter(({ pid }) => pid !== 812);
+  const [finding] = diagnose(captureFrom(machine, {})).findings;
+  assert.deepEqual([finding?.subject.kind, finding?.subject.process?.pid], ['held', 812]);
+});
+
 test('a look at one process finds the listeners of others, by which its connections are inbound', () => {
   const data = leak({
     processes: [
