@@ -144,7 +144,7 @@ function describeHolders(
   const identities = new Identities(machine);
   const budget = new LibraryBudget();
   let threadsLeft = MOST_THREADS;
-  for (const entry of processes) {
+  for (const entry of [...processes, ...unlisted(processes, walk)]) {
     const table = walk.tables.get(entry.pid);
     if (!table) continue;
     const named = walk.holders.has(entry.pid) || holdsClosed.has(entry.pid);
@@ -161,6 +161,15 @@ function describeHolders(
   const named = [...holders.values()].filter(({ pid }) => walk.holders.has(pid));
   addEvidence(machine, named, stuckInodes(reader));
   return holders;
+}
+
+/**
+ * Processes that only a BPF iterator shows: their first thread has ended, and with it what /proc/PID says of namespaces
+ * and descriptors, while others go on and hold them.
+ */
+function unlisted(processes: ProcessEntry[], { tables }: Walk): ProcessEntry[] {
+  const listed = new Set(processes.map(({ pid }) => pid));
+  return [...tables.keys()].filter((pid) => !listed.has(pid)).map((pid) => ({ pid }));
 }
 
 /** 1 where something lies unread, else 0. */

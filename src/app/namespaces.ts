@@ -85,10 +85,12 @@ export class NamespaceReader {
 
   /**
    * Reads the CLOSE_WAIT sockets that no descriptor holds, and with `others` those in other states too, of the namespaces
-   * that count more sockets than were seen, or that a connection waits in to be accepted. Gives what it has added.
+   * that count more sockets than were seen, or that a connection waits in to be accepted. Gives what it has added, but
+   * for listeners: those of processes that were not looked at.
    */
   readUnheld(counts: readonly HeldCount[], seen: InodeMap, others: TcpSocket[] | undefined): TcpSocket[] {
     const unheld: TcpSocket[] = [];
+    const isSeen = ({ inode }: TcpSocket | Listener): boolean => inode !== undefined && seen.has(inode);
     const waiting = new Set(this.listeners.flatMap(({ netns, queue }) => (queue > 0 ? netns : [])));
     const held = new Map(counts.map(({ netns, sockets }) => [netns, sockets]));
     const known = new Set(this.namespaces.map(({ id }) => id));
@@ -105,9 +107,10 @@ export class NamespaceReader {
         this.gaps.push(netnsDenied(nameOf(namespace), 'no way in is known', 'held', this.#privileges));
         continue;
       }
-      const table = this.#ask(namespace, others ? OTHERS | CLOSE_WAIT : CLOSE_WAIT, true);
+      const table = this.#ask(namespace, others ? OTHERS | CLOSE_WAIT | LISTEN : CLOSE_WAIT, true);
+      for (const listener of table?.listeners ?? []) if (!isSeen(listener)) this.listeners.push(listener);
       for (const socket of table?.sockets ?? []) {
-        if (socket.timer === 'timewait' || (socket.inode !== undefined && seen.has(socket.inode))) continue;
+        if (socket.timer === 'timewait' || isSeen(socket)) continue;
         (socket.state === 'CLOSE_WAIT' ? this.sockets : others)?.push(socket);
         unheld.push(socket);
       }

@@ -58,16 +58,23 @@ const EPERM = 1;
 const EACCES = 13;
 const S_IFMT = 0xf000;
 const S_IFSOCK = 0xc000;
+const S_IFDIR = 0x4000;
 const statxBuffer = allocate(256);
 const statxWords = new Uint32Array(statxBuffer.bytes.buffer, statxBuffer.bytes.byteOffset, 64);
 
-export type FileStatus = { isSocket: boolean; uid: number; inode: number; size: number; device: number };
+export type FileStatus = {
+  isDirectory: boolean;
+  uid: number;
+  inode: number;
+  size: number;
+  device: number;
+};
 
 function fileStatus(): FileStatus {
   const b = statxBuffer.bytes;
   return {
     uid: b.readUInt32LE(20), // stx_uid
-    isSocket: (b.readUInt16LE(28) & S_IFMT) === S_IFSOCK, // stx_mode
+    isDirectory: (b.readUInt16LE(28) & S_IFMT) === S_IFDIR, // stx_mode
     inode: Number(b.readBigUInt64LE(32)), // stx_ino
     size: Number(b.readBigUInt64LE(40)), // stx_size
     device: b.readUInt32LE(136) * 2 ** 20 + b.readUInt32LE(140), // stx_dev_major, stx_dev_minor

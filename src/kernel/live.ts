@@ -132,16 +132,18 @@ function wrap<T>(path: string, read: () => T): T {
 }
 
 /** Follows links. */
-type StatusOf = (path: string) => { uid: number; inode: number; size: number };
+type StatusOf = (path: string) => { isDirectory: boolean; uid: number; inode: number; size: number };
 
 function statusOf(path: string): ReturnType<StatusOf> {
-  const { uid, ino, size } = statSync(path);
-  return { uid, inode: ino, size };
+  const status = statSync(path);
+  return { isDirectory: status.isDirectory(), uid: status.uid, inode: status.ino, size: status.size };
 }
 
 function describeProcess(pid: number, status: StatusOf): ProcessEntry | undefined {
   try {
-    return { pid, netns: status(`/proc/${pid}/ns/net`).inode };
+    const { isDirectory, inode } = status(`/proc/${pid}/ns/net`);
+    // Where this link must not be followed, late Linux 5.10 (seen on 5.10.262) leads to the link's own directory.
+    return isDirectory ? { pid } : { pid, netns: inode };
   } catch (error) {
     // Not ours to look at, which the capture reports; or it has ended, or is a zombie, and holds nothing.
     return isDenied(error) ? { pid } : undefined;

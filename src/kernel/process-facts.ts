@@ -72,7 +72,8 @@ export function describeHolder(
   const program = { pid, name: stat.name, argv, ...(exe !== undefined && { exe }), ...(runtime && { runtime }) };
   const libraries = budget && !stuck ? readLibraries(machine, program, table, budget) : [];
   const { bootTime } = identities;
-  const openFds = table && (table.count ?? countFds(machine, pid));
+  // 0 is no count here, for it holds something: its first thread has ended, and shows no descriptors any more.
+  const openFds = (table && (table.count ?? countFds(machine, pid))) || undefined;
   return defined<Process>({
     pid,
     name: stat.name === NODE_MAIN_THREAD ? (exe ?? stat.name).replace(/^.*\//, '') : stat.name,

@@ -111,6 +111,28 @@ test('sockets of a namespace that no process is in any more are seen, and the na
   );
 });
 
+test('a process whose first thread has ended is named as the holder, though no list of processes has it', () => {
+  const machine = new FakeMachine({ bpf: {}, ...leak() });
+  const all = machine.processes();
+  machine.processes = () => all.filter(({ pid }) => pid !== 812);
+  const [finding] = diagnose(captureFrom(machine, {})).findings;
+  assert.deepEqual([finding?.subject.kind, finding?.subject.process?.pid], ['held', 812]);
+});
+
+test('a look at one process finds the listeners of others, by which its connections are inbound', () => {
+  const data = leak({
+    processes: [
+      { pid: 700, name: 'master', sockets: holding(listener()) },
+      { pid: 812, name: 'worker', sockets: holding(...sockets(3)) },
+    ],
+  });
+  const { snapshot } = look(data, { pids: [812] });
+  assert.equal(snapshot.listeners.length, 1);
+  assert.equal(snapshot.byState.LISTEN, 1);
+  const [finding] = diagnose(snapshot).findings;
+  assert.deepEqual(finding?.subject.listener?.local, listener().local);
+});
+
 test('a namespace that cannot be entered costs only what no descriptor holds', () => {
   const busy = listener({ queue: 1, netns: OTHER_NETNS });
   const { snapshot } = look({

@@ -84,7 +84,8 @@ function openIterator(request: HeldProgramRequest & { pid?: number }, types: Ker
   try {
     return new HeldSocketIterator(request, types, request.pid);
   } catch (error) {
-    // Before Linux 6.1 an iterator cannot be limited: all processes, of which the caller takes the one.
+    // Before Linux 6.1 an iterator cannot be limited. Linux 5.10 takes the limit and shows all processes all the same;
+    // what refuses it is asked for all of them here. The caller takes the one that it wants.
     if (!(error instanceof SystemError) || !['EINVAL', 'E2BIG'].includes(error.code)) throw error;
     return new HeldSocketIterator(request, types);
   }

@@ -59,6 +59,12 @@ const POINTING: Partial<Record<HeldField, readonly Place[]>> = {
   keepalivePending: ['inet_connection_sock.icsk_keepalive_timer.entry.pprev', 'sock.sk_timer.entry.pprev'],
 };
 
+/** Fields that are 1 where a list (struct list_head) has more than its own head, unless they have a place above. */
+const LISTED: Partial<Record<HeldField, readonly Place[]>> = {
+  inEpoll: ['file.f_ep_links'], // until Linux 5.10
+  awaited: ['sock.sk_wq -> socket_wq.wait.head'],
+};
+
 /** What a report can do without. */
 const OPTIONAL: ReadonlySet<HeldField> = new Set(['inEpoll', 'awaited', 'flags', 'error', 'shutdown']);
 
@@ -124,7 +130,6 @@ class Writer {
     asm.label('connected').load(1, 1, FRAME, at('pendingTimer')).jumpIfEqual(1, { value: 0 }, 'no timer');
     for (const name of timed) this.#writeField(name);
     asm.label('no timer');
-    this.#writeAwaited();
     this.#writeAddresses();
     asm
       .load(8, 1, CTX, CONTEXT.meta)
@@ -204,28 +209,54 @@ class Writer {
   }
 
   #writeField(name: HeldField): void {
-    const places = COPIED[name] ?? POINTING[name];
-    if (!places) return;
+    const places = COPIED[name] ?? POINTING[name] ?? [];
+    const lists = LISTED[name] ?? [];
+    if (places.length + lists.length === 0) return;
     const path = this.#firstOf(places);
-    if (!path) {
+    const list = path ? undefined : this.#firstOf(lists);
+    const end = `after ${name}`;
+    if (path) {
+      this.#follow(path, end);
+      if (name in POINTING) this.#asm.jumpIfEqual(1, { value: 0 }, end).move(1, { value: 1 });
+      this.#asm.store(widthOf(HELD_FIELD[name].size), FRAME, at(name), 1).label(end);
+    } else if (list) {
+      this.#goIfEmpty(list, end);
+      this.#asm.storeValue(1, FRAME, at(name), 1).label(end);
+    } else {
       if (!OPTIONAL.has(name)) throw new MissingType(`this kernel has no ${places.join(' and no ')}`);
       this.#absent.push(name);
-      return;
     }
-    const end = `after ${name}`;
-    this.#follow(path, end);
-    if (name in POINTING) this.#asm.jumpIfEqual(1, { value: 0 }, end).move(1, { value: 1 });
-    this.#asm.store(widthOf(HELD_FIELD[name].size), FRAME, at(name), 1).label(end);
+  }
+
+  /** Goes to the label where a list is not more than its own head, or a pointer on the way to it is NULL. */
+  #goIfEmpty(path: readonly Hop[], label: string): void {
+    const head = path.at(-1);
+    const way = path.slice(0, -1);
+    if (!head) return;
+    const base = way.length > 0 ? 1 : startOf(head);
+    const known = this.#isKnown(path);
+    if (way.length > 0) {
+      this.#follow(way, label);
+      this.#asm.jumpIfEqual(1, { value: 0 }, label);
+    }
+    const { offset } = head.member;
+    this.#asm.move(TASK, base).add(TASK, { value: offset });
+    this.#load(base, { offset, size: 8 }, known); // list_head.next
+    this.#asm.jumpIfEqual(1, TASK, label);
   }
 
   /** r1 becomes what a path leads to. Where a pointer on the way is NULL it goes to the label. */
   #follow(path: readonly Hop[], ifNull: string): void {
-    // Pointers that come from the file are known to the verifier in either kind of program.
-    const known = this.#isTyped || path[0]?.struct === 'file';
-    path.forEach(({ struct, member }, index) => {
+    const known = this.#isKnown(path);
+    path.forEach((hop, index) => {
       if (index > 0) this.#asm.jumpIfEqual(1, { value: 0 }, ifNull);
-      this.#load(index > 0 ? 1 : struct === 'file' ? FILE : SOCK, member, known);
+      this.#load(index > 0 ? 1 : startOf(hop), hop.member, known);
     });
+  }
+
+  /** Pointers that come from the file are known to the verifier in either kind of program. */
+  #isKnown(path: readonly Hop[]): boolean {
+    return this.#isTyped || path[0]?.struct === 'file';
   }
 
   /** r1 becomes the member. */
@@ -236,20 +267,6 @@ class Writer {
 
   get #isTyped(): boolean {
     return this.#request.kind === 'typed';
-  }
-
-  /** Somebody waits when the list of waiters is more than its own head. */
-  #writeAwaited(): void {
-    const queue = this.#firstOf(['sock.sk_wq']);
-    const head = this.#memberOf('socket_wq', 'wait.head');
-    if (!queue || !head) {
-      this.#absent.push('awaited');
-      return;
-    }
-    this.#follow(queue, 'not awaited');
-    this.#asm.jumpIfEqual(1, { value: 0 }, 'not awaited').move(TASK, 1).add(TASK, { value: head.offset });
-    this.#load(1, { offset: head.offset, size: 8 }); // list_head.next
-    this.#asm.jumpIfEqual(1, TASK, 'not awaited').storeValue(1, FRAME, at('awaited'), 1).label('not awaited');
   }
 
   #writeAddresses(): void {
@@ -313,6 +330,8 @@ class Writer {
 }
 
 type Hop = { struct: string; member: Member };
+
+const startOf = ({ struct }: Hop): Register => (struct === 'file' ? FILE : SOCK);
 
 /** Offset of a field from the frame. */
 const at = (name: HeldField): number => RECORD + HELD_FIELD[name].offset;

@@ -20,6 +20,7 @@ const SIZES: Record<string, number> = {
   sk_protocol: 2,
   f_inode: 8,
   f_ep: 8,
+  f_ep_links: 16,
   i_sb: 8,
   i_ino: 8,
   s_magic: 8,
@@ -129,6 +130,21 @@ test('the typed program loads through pointers that the verifier knows, the gene
 test('a kernel without epoll sets in files, or without an error field, gives records without them', () => {
   const { absent } = heldSocketProgram(request(), kernel(/f_ep|sk_err/));
   assert.deepEqual(absent, ['inEpoll', 'error']);
+});
+
+test('before Linux 5.11 a file knows of its epoll sets by a list: it is empty when it leads back to itself', () => {
+  for (const kind of KINDS) {
+    const memberOf = kernel(/f_ep$/);
+    const { instructions, absent } = heldSocketProgram(request(kind), memberOf);
+    assert.deepEqual(absent, []);
+    const program = disassemble(instructions);
+    const head = memberOf('file', 'f_ep_links')?.offset;
+    const read = program.findIndex(({ opcode, src, offset }) => opcode === 0x79 && src === 7 && offset === head);
+    const [address, next, jump, set] = program.slice(read - 1);
+    assert.deepEqual([address?.opcode, address?.dst, address?.value], [0x07, 8, head]); // r8 = file + offset of the list
+    assert.deepEqual([next?.dst, jump?.opcode, jump?.dst, jump?.src, jump?.offset], [1, 0x1d, 1, 8, 1]);
+    assert.deepEqual([set?.opcode, set?.offset, set?.value], [0x72, HELD_FIELD.inEpoll.offset - HELD_SIZE, 1]);
+  }
 });
 
 test('timers are found under their old and their new names', () => {
