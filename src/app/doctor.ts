@@ -33,7 +33,7 @@ export async function examine(): Promise<Examination> {
       await attemptWith(choice, {
         name,
         gives: `sockets of all namespaces with their holders, in one pass (${since})`,
-        remedy: `run as root, or with CAP_BPF and CAP_PERFMON, outside of containers; the kernel must be ${since} or newer with BTF (CONFIG_DEBUG_INFO_BTF) and without lockdown=confidentiality`,
+        remedy: bpfRemedy(since),
         look: (machine) => ({ seen: `${plural(heldCount(machine), 'descriptor')} of TCP sockets` }),
       }),
     );
@@ -61,7 +61,10 @@ export async function examine(): Promise<Examination> {
   return { kernel: release(), node: process.versions.node, arch: process.arch, uid: process.geteuid?.(), trials };
 }
 
-type Attempt = Pick<Trial, 'name' | 'gives'> & { remedy: string; look: (machine: Machine) => Seen };
+type Attempt = Pick<Trial, 'name' | 'gives'> & {
+  remedy: string | ((error: SystemError | UnclosedError) => string);
+  look: (machine: Machine) => Seen;
+};
 
 /** What was seen, and whether that is less than all. */
 type Seen = { seen: string; partly?: boolean };
@@ -69,12 +72,26 @@ type Seen = { seen: string; partly?: boolean };
 async function attemptWith(choice: SourceChoice, { name, gives, remedy, look }: Attempt): Promise<Trial> {
   try {
     const { seen, partly } = look(await liveMachine(choice));
-    return { name, works: true, gives, seen, ...(partly && { remedy }) };
+    return { name, works: true, gives, seen, ...(partly && typeof remedy === 'string' && { remedy }) };
   } catch (error) {
     if (!(error instanceof SystemError || error instanceof UnclosedError)) throw error;
-    return { name, works: false, gives, seen: error.message, remedy };
+    return {
+      name,
+      works: false,
+      gives,
+      seen: error.message,
+      remedy: typeof remedy === 'string' ? remedy : remedy(error),
+    };
   }
 }
+
+/** Rights where those are missing, and else the kernel: root cannot run as root. */
+const bpfRemedy =
+  (since: string) =>
+  (error: SystemError | UnclosedError): string =>
+    error.code === 'EPERM'
+      ? 'run as root, or with CAP_BPF and CAP_PERFMON, outside of containers (before Linux 5.11 also with ulimit -l of 8 or more)'
+      : `a kernel that is ${since} or newer, has BTF (CONFIG_DEBUG_INFO_BTF), and for the generic one no lockdown=confidentiality`;
 
 function heldCount(machine: Machine): number {
   const states = stateMask('ESTABLISHED', 'CLOSE_WAIT', 'LISTEN');

@@ -20,6 +20,8 @@ export type Conduct = {
   spinning: number;
   /** In uninterruptible sleep both times. */
   uninterruptible: number;
+  /** The kernel's functions in which these sleep. */
+  sleepsIn: string[];
   /** Wait for an answer on an outbound connection on which nothing has moved for long. */
   asking: number;
   /** Wait for something that is no TCP connection: a lock, a time, a child, a pipe, a file. */
@@ -45,6 +47,7 @@ export function conductOf(subject: Case): Conduct | undefined {
     running: count(({ wait, state }) => !wait && state !== 'uninterruptible'),
     spinning: count(({ busy }) => busy !== undefined && busy >= SPINNING),
     uninterruptible: count(({ state }) => state === 'uninterruptible'),
+    sleepsIn: [...new Set(threads.flatMap(({ sleepsIn }) => sleepsIn ?? []))],
     asking: sum(
       ({ asked, end, kind, silentMs = 0 }) =>
         asked === true && end?.port !== undefined && kind !== undefined && silentMs >= patience,

@@ -2,6 +2,7 @@ import type { InodeMap } from '../model/inode-map.ts';
 import type { CloseOnExec, Process, ProcessState, SocketFds, Thread } from '../model/process.ts';
 import { parseCloseOnExec } from '../parse/fdinfo.ts';
 import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
+import { parseStackTop, parseWchan } from '../parse/kernel-function.ts';
 import { parseSchedstat, parseStat } from '../parse/proc-pid.ts';
 import { attempt } from './attempt.ts';
 import { EpollReader } from './epoll.ts';
@@ -77,8 +78,16 @@ function watchBusyThreads(machine: Machine, holders: Process[], stuck: InodeMap)
     if (!first || !second) return;
     // Passing through a state is not being in it.
     if (second.state === first.state) thread.state = second.state;
+    const sleepsIn = thread.state === 'uninterruptible' ? readSleep(machine, pid, thread) : undefined;
+    if (sleepsIn !== undefined) thread.sleepsIn = sleepsIn;
     thread.busy = Math.min(1, (second.usedMs - first.usedMs) / SECOND_LOOK_MS);
   });
+}
+
+/** The stack says it where wchan does not; only root may read it. */
+function readSleep(machine: Machine, pid: number, { tid }: Thread): string | undefined {
+  const text = (file: string): string => attempt(() => readText(machine, `/proc/${pid}/task/${tid}/${file}`)) ?? '';
+  return parseWchan(text('wchan')) ?? parseStackTop(text('stack'));
 }
 
 function holdsUnread(sockets: SocketFds | undefined, stuck: InodeMap): boolean {

@@ -57,6 +57,8 @@ export type Thread = {
   state?: ProcessState;
   /** Share of one processor that it used in that moment, 0 to 1. */
   busy?: number;
+  /** The kernel's function in which it sleeps uninterruptibly. */
+  sleepsIn?: string;
 };
 
 /** A file in an epoll set: its descriptor when it was put in, the events asked for (EPOLL*), its inode since Linux 4.13. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Conduct } from '../../src/diagnose/conduct.ts';
+import { sleepEvidence } from '../../src/diagnose/sleep.ts';
 import type { TcpSocket } from '../../src/model/socket.ts';
 import { endpoint, socket, times } from '../helpers/model.ts';
 import {
@@ -42,6 +44,19 @@ const givenUp = (count: number): TcpSocket[] =>
 const FIRST_ASKED = 3599_500;
 /** Waits to receive from the i-th of the others. */
 const asking = (i: number) => thread('receive', 500 + i);
+
+const NO_CONDUCT: Conduct = {
+  threads: 1,
+  ready: 0,
+  watching: 0,
+  polling: 0,
+  running: 0,
+  spinning: 0,
+  uninterruptible: 0,
+  sleepsIn: [],
+  asking: 0,
+  blocked: 0,
+};
 
 test('stalled: frozen by its cgroup, as by a pause of its container, is as good as stopped', () => {
   const frozen: Scene = { stuck: inbound(5, UNREAD), holder: { frozen: true } };
@@ -189,4 +204,18 @@ test('stalled: threads in uninterruptible sleep are named', () => {
   };
   assert.deepEqual(told(scene), ['stalled likely 9']);
   assert.match(facts(scene), /1 thread of gunicorn in uninterruptible sleep \(state D\)/);
+  const asleep = (sleepsIn: string) => thread(undefined, undefined, { state: 'uninterruptible', busy: 0, sleepsIn });
+  const onNfs = { ...scene, threads: [ACCEPTOR, asleep('rpc_wait_bit_killable')] };
+  assert.match(facts(onNfs), /in uninterruptible sleep \(state D\), in rpc_wait_bit_killable/);
+});
+
+test('stalled: what a thread in uninterruptible sleep waits for is said where the function tells', () => {
+  const says = (sleepsIn: string[]): string | undefined =>
+    sleepEvidence({ ...NO_CONDUCT, uninterruptible: 1, sleepsIn }, 'app')[0]?.says;
+  assert.match(says(['rpc_wait_bit_killable']) ?? '', /NFS/);
+  assert.match(says(['io_schedule']) ?? '', /^for a disk$/);
+  assert.match(says(['something_new', 'request_wait_answer']) ?? '', /FUSE/);
+  assert.match(says(['something_new']) ?? '', /driver/);
+  assert.match(says([]) ?? '', /driver/);
+  assert.equal(sleepEvidence(NO_CONDUCT, 'app').length, 0);
 });

@@ -96,14 +96,19 @@ test('a frozen cgroup is read in either version, and is unknown where it cannot 
 const stat = (state: string, ticks: number): string =>
   `812 (app) ${state} 1 812 812 0 -1 4194560 4382 156 0 0 ${ticks} 0 1 2 20 0 4 0 5000 4943872 1017\n`;
 
-function watched(first: string, second: string, threadList: Process['threadList'] = [{ tid: 812 }]) {
+function watched(
+  first: string,
+  second: string,
+  threadList: Process['threadList'] = [{ tid: 812 }],
+  files: Record<string, string> = {},
+) {
   let text = first;
   const data: FakeData = {
     before: (call, { files }) => {
       if (call.startsWith('pause')) text = second;
       if (files) files['/proc/812/task/812/stat'] = text;
     },
-    files: {},
+    files: { ...files },
   };
   const { seen, machine } = looked(data, { ...(threadList && { threadList }) });
   return { thread: seen.threadList?.[0], machine };
@@ -111,6 +116,18 @@ function watched(first: string, second: string, threadList: Process['threadList'
 
 test('a thread that computes all through a second look is busy', () => {
   assert.deepEqual(watched(stat('R', 100), stat('R', 120)).thread, { tid: 812, state: 'running', busy: 1 });
+});
+
+test('a thread in uninterruptible sleep says in which function, by wchan or by its stack', () => {
+  const sleepsIn = (files: Record<string, string>): string | undefined =>
+    watched(stat('D', 100), stat('D', 100), [{ tid: 812 }], files).thread?.sleepsIn;
+  const folder = '/proc/812/task/812';
+  assert.equal(sleepsIn({ [`${folder}/wchan`]: 'rpc_wait_bit_killable' }), 'rpc_wait_bit_killable');
+  assert.equal(
+    sleepsIn({ [`${folder}/wchan`]: '0', [`${folder}/stack`]: '[<0>] io_schedule+0x46/0x80\n' }),
+    'io_schedule',
+  );
+  assert.equal(sleepsIn({}), undefined);
 });
 
 test('a thread that rests, or is in another state the second time, is told as it was', () => {

@@ -6,6 +6,7 @@ import { formatDuration, formatEndpoint, plural } from '../../model/words.ts';
 import { ageAtLeast, areSettled } from '../ages.ts';
 import { askedConnections, askedForRequests } from '../asking.ts';
 import { type Conduct, conductOf, inVainAfter, isLoopAtRest } from '../conduct.ts';
+import { sleepEvidence } from '../sleep.ts';
 import { receptionOf } from '../traits.ts';
 import { areAllStuck, awaitsAnswer, silence, waitEvidence } from '../waits.ts';
 
@@ -86,21 +87,10 @@ const spin = (spinning: number): Evidence[] =>
 /** Requests lie unread, and no thread is where it would see them. */
 function nobodyReads(subject: Case, conduct: Conduct): Verdict | undefined {
   const { traits, process, waits, direction } = subject;
-  const { asking, watching, polling, running, spinning, uninterruptible } = conduct;
+  const { asking, watching, polling, running, spinning } = conduct;
   if (traits?.reception !== 'unread' || direction !== 'inbound' || !process || !waits) return undefined;
   if (traits.interest === 'off') return undefined;
-  const evidence = [
-    ...spin(spinning),
-    ...(uninterruptible > 0
-      ? [
-          {
-            fact: `${plural(uninterruptible, 'thread')} of ${process.name} in uninterruptible sleep (state D)`,
-            says: 'for a disk, a network file system or a driver that does not answer',
-          },
-        ]
-      : []),
-    ...waitEvidence(waits, process.name),
-  ];
+  const evidence = [...spin(spinning), ...sleepEvidence(conduct, process.name), ...waitEvidence(waits, process.name)];
   if (asking > 0 && isForRequests(subject)) return yes('likely', evidence);
   if (watching > 0 && !(watching === polling && haveSomeInHand(subject, conduct))) return undefined;
   if (running > spinning) return { kind: 'undecided', evidence };
