@@ -14,7 +14,7 @@ import { nextSteps } from './advice/index.ts';
 import { ageAtLeast, hasExactAge } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
 import { correlateAndJudge } from './correlate.ts';
-import { ageEvidence, holderEvidence, receiveQueueEvidence, threadEvidence } from './evidence.ts';
+import { ageEvidence, answerEvidence, holderEvidence, receiveQueueEvidence, threadEvidence } from './evidence.ts';
 import { forecastOf } from './forecast.ts';
 import type { Judged, JudgedCase } from './judged.ts';
 import { type Found, patternsOf } from './patterns.ts';
@@ -88,6 +88,7 @@ function findingOf(
     evidence: once([
       ...evidence,
       ...receiveQueueEvidence(subject),
+      ...answerEvidence(subject),
       ...holderEvidence(subject, cause),
       ...pattern.evidence,
       ...threadEvidence(subject, cause),

@@ -40,6 +40,44 @@ export function receiveQueueEvidence({ kind, sockets, direction }: Case): Eviden
   ];
 }
 
+/** On a connection that this side opened, the SYN counts one among the bytes that the peer has acknowledged. */
+const SYN = 1;
+const NEARLY_ALL = 0.8;
+
+/**
+ * Whether requests were answered, where the kernel counts bytes and nearly all sockets agree. It tells a handler that is still
+ * at work from one that has done its work and does not close.
+ */
+export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
+  if (kind !== 'held' || direction !== 'inbound' || sockets.length === 0) return [];
+  let asked = 0;
+  let answered = 0;
+  for (const { bytesAcked, bytesReceived = 0, sendQueue = 0, recvQueue = 0 } of sockets) {
+    if (bytesAcked === undefined) return [];
+    // What lies unread was not asked of anybody yet.
+    if (bytesReceived === 0 || recvQueue > 1) continue;
+    asked++;
+    if (bytesAcked + sendQueue > SYN) answered++;
+  }
+  if (asked < NEARLY_ALL * sockets.length) return [];
+  const of = (count: number): string => `${formatNumber(count)} of ${formatNumber(sockets.length)}`;
+  if (answered >= NEARLY_ALL * asked)
+    return [
+      {
+        fact: `something was sent back on ${of(answered)}`,
+        says: 'the request was answered: only the close is missing',
+      },
+    ];
+  if (answered <= (1 - NEARLY_ALL) * asked)
+    return [
+      {
+        fact: `nothing was sent back on ${of(asked - answered)}`,
+        says: 'no answer yet, or none is part of the protocol',
+      },
+    ];
+  return [];
+}
+
 /** How many there are, and between which sizes. */
 class Sizes {
   count = 0;

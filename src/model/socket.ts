@@ -61,6 +61,13 @@ export type TcpSocket = {
   lastDataReceivedMs?: number;
   /** Since this side sent data (tcpi_last_data_sent). */
   lastDataSentMs?: number;
+  /**
+   * Bytes of ours that the peer has acknowledged (tcpi_bytes_acked, RFC 4898), modulo 2^32. On a connection that this side
+   * opened, the SYN counts one.
+   */
+  bytesAcked?: number | undefined;
+  /** Bytes that came from the peer (tcpi_bytes_received), modulo 2^32. */
+  bytesReceived?: number | undefined;
   /** Whether SO_KEEPALIVE is on. `keepaliveOf` tells it from the timer where this is absent. */
   keepalive?: boolean | undefined;
   /** Whether SO_LINGER is on. */

@@ -33,6 +33,9 @@ const FIELDS = [
   ['sendUnacknowledged', 4],
   ['acceptQueue', 4],
   ['acceptLimit', 4],
+  /** The low halves of counters of 64 bits. */
+  ['bytesAcked', 4],
+  ['bytesReceived', 4],
   ['keepaliveExpires', 4],
   ['retransmitExpires', 4],
   ['pendingTimer', 1],
@@ -343,6 +346,14 @@ class HeldSocket implements TcpSocket {
 
   get lastDataSentMs(): number {
     return this.#records.lastDataSentMs(this.#record);
+  }
+
+  get bytesAcked(): number {
+    return this.#records.word(this.#record, 'bytesAcked');
+  }
+
+  get bytesReceived(): number {
+    return this.#records.word(this.#record, 'bytesReceived');
   }
 
   get keepalive(): boolean | undefined {

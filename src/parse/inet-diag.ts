@@ -60,7 +60,14 @@ const TIMERS: readonly TcpTimer[] = ['none', 'retransmit', 'keepalive', 'timewai
 export class DiagDecoder {
   readonly #netns: number;
   readonly #addresses = new AddressCache();
-  readonly #times: TcpInfoTimes = { present: false, lastDataSentMs: 0, lastDataReceivedMs: 0, lastAckReceivedMs: 0 };
+  readonly #times: TcpInfoTimes = {
+    present: false,
+    lastDataSentMs: 0,
+    lastDataReceivedMs: 0,
+    lastAckReceivedMs: 0,
+    bytesAcked: -1,
+    bytesReceived: -1,
+  };
   #local: Endpoint = { address: '', port: 0 };
   #cgroup = 0n;
   #hasCgroup = false;
@@ -128,6 +135,10 @@ export class DiagDecoder {
       socket.lastDataSentMs = times.lastDataSentMs;
       socket.lastDataReceivedMs = times.lastDataReceivedMs;
       socket.lastAckReceivedMs = times.lastAckReceivedMs;
+      if (times.bytesAcked >= 0) {
+        socket.bytesAcked = times.bytesAcked;
+        socket.bytesReceived = times.bytesReceived;
+      }
     }
     return socket;
   }

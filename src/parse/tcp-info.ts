@@ -1,12 +1,18 @@
 import type { StructReader } from './bytes.ts';
 
-/** Times of struct tcp_info, in milliseconds before now. Filled again and again; `present` says for this socket. */
+/** Times of struct tcp_info, in milliseconds before now, and what was acknowledged. Filled again and again; `present` says for this socket. */
 export type TcpInfoTimes = {
   present: boolean;
   lastDataSentMs: number;
   lastDataReceivedMs: number;
   lastAckReceivedMs: number;
+  /** -1 before Linux 4.1, which does not tell. */
+  bytesAcked: number;
+  bytesReceived: number;
 };
+
+/** From tcpi_pmtu to tcpi_max_pacing_rate. */
+const BEFORE_BYTES_ACKED = 60;
 
 /**
  * Reads the times of struct tcp_info (include/uapi/linux/tcp.h), which are counted in ticks of the kernel's clock (1 to
@@ -19,5 +25,13 @@ export function readTcpInfoTimes(reader: StructReader, times: TcpInfoTimes): voi
   reader.skip(4); // tcpi_last_ack_sent, "Not remembered, sorry" says the header
   times.lastDataReceivedMs = reader.u32(); // tcpi_last_data_recv
   times.lastAckReceivedMs = reader.u32(); // tcpi_last_ack_recv
+  times.bytesAcked = -1;
+  times.bytesReceived = -1;
+  if (reader.left >= BEFORE_BYTES_ACKED + 16) {
+    reader.skip(BEFORE_BYTES_ACKED);
+    times.bytesAcked = reader.u32(); // tcpi_bytes_acked, the low half
+    reader.skip(4);
+    times.bytesReceived = reader.u32(); // tcpi_bytes_received
+  }
   times.present = true;
 }

@@ -181,6 +181,8 @@ function socketOf({ socket, age, cause, holders }: SocketRow): object {
     cgroup: socket.cgroupId === undefined ? null : String(socket.cgroupId),
     timer: socket.timer ?? null,
     keepalive: keepaliveOf(socket) ?? null,
+    bytes_acked: socket.bytesAcked ?? null,
+    bytes_received: socket.bytesReceived ?? null,
     linger: socket.linger ?? null,
     in_epoll: socket.inEpoll ?? null,
     awaited: socket.awaited ?? null,

@@ -41,6 +41,8 @@ export function heldRecord(
     put('receiveNext', (it.recvQueue ?? 0) - 5);
     put('sendUnacknowledged', -7);
     put('writeSequence', (it.sendQueue ?? 0) - 7);
+    put('bytesAcked', it.bytesAcked ?? 0);
+    put('bytesReceived', it.bytesReceived ?? 0);
     put('pendingTimer', { retransmit: 1, 'zero-window-probe': 3 }[it.timer as string] ?? 0);
     put('keepalivePending', it.timer === 'keepalive' ? 1 : 0);
     put('flags', (it.keepalive || it.timer === 'keepalive' ? 8 : 0) | (it.linger ? 16 : 0));

@@ -80,7 +80,11 @@ export function inetDiagMessage(it: TcpSocket | Listener, withInfo = true, more:
     bytes.writeUInt32LE(it.sendQueue ?? 0, 60);
     const { lastDataSentMs, lastDataReceivedMs, lastAckReceivedMs } = it;
     if (withInfo && lastDataReceivedMs !== undefined && lastAckReceivedMs !== undefined) {
-      const info = tcpInfo(lastDataSentMs ?? 0, lastDataReceivedMs, lastAckReceivedMs);
+      // Up to the times, as before Linux 4.1, where the socket knows no bytes.
+      const size = it.bytesAcked === undefined ? 60 : 280;
+      const info = tcpInfo(lastDataSentMs ?? 0, lastDataReceivedMs, lastAckReceivedMs, size);
+      if (it.bytesAcked !== undefined) info.writeUInt32LE(it.bytesAcked, 120);
+      if (it.bytesAcked !== undefined) info.writeUInt32LE(it.bytesReceived ?? 0, 128);
       attributes.push(attribute(INET_DIAG_INFO, info));
     }
   } else {

@@ -73,6 +73,8 @@ test('a real IPv4 socket is read with its identity, queues, cgroup and times', (
       lastDataSentMs: 1408,
       lastDataReceivedMs: 1408,
       lastAckReceivedMs: 1408,
+      bytesAcked: 0,
+      bytesReceived: 0,
     },
   ]);
 });

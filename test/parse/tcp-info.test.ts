@@ -24,19 +24,43 @@ const UP_TO_TIMES = bytes(`
 `);
 
 function timesOf(part: Uint8Array) {
-  const times = { present: false, lastDataSentMs: 0, lastDataReceivedMs: 0, lastAckReceivedMs: 0 };
+  const times = {
+    present: false,
+    lastDataSentMs: 0,
+    lastDataReceivedMs: 0,
+    lastAckReceivedMs: 0,
+    bytesAcked: 0,
+    bytesReceived: 0,
+  };
   readTcpInfoTimes(new StructReader('tcp_info', part), times);
   return times;
 }
 
-const TIMES = { present: true, lastDataSentMs: 1849, lastDataReceivedMs: 1848, lastAckReceivedMs: 828 };
+const TIMES = {
+  present: true,
+  lastDataSentMs: 1849,
+  lastDataReceivedMs: 1848,
+  lastAckReceivedMs: 828,
+  bytesAcked: -1,
+  bytesReceived: -1,
+};
 
 test('the three times are read from their places', () => {
   assert.deepEqual(timesOf(UP_TO_TIMES), TIMES);
 });
 
+test('since Linux 4.1 it says how much was acknowledged and received', () => {
+  const longer = new Uint8Array(232);
+  longer.set(UP_TO_TIMES);
+  new DataView(longer.buffer).setUint32(120, 701, true); // tcpi_bytes_acked
+  new DataView(longer.buffer).setUint32(128, 262, true); // tcpi_bytes_received
+  assert.deepEqual(timesOf(longer), { ...TIMES, bytesAcked: 701, bytesReceived: 262 });
+});
+
 test('a struct that a newer kernel has made longer is read the same', () => {
-  assert.deepEqual(timesOf(Uint8Array.from([...UP_TO_TIMES, ...new Uint8Array(400).fill(0xff)])), TIMES);
+  const all = 0xffffffff;
+  const longer = Uint8Array.from([...UP_TO_TIMES, ...new Uint8Array(400).fill(0xff)]);
+  assert.deepEqual(timesOf(longer), { ...TIMES, bytesAcked: all, bytesReceived: all });
 });
 
 test('a struct too short for the times is a ParseError at every length', () => {

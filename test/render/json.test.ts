@@ -116,6 +116,8 @@ test('single sockets are listed only when they are asked for', () => {
       cgroup: '7',
       timer: 'keepalive',
       keepalive: true,
+      bytes_acked: null,
+      bytes_received: null,
       linger: null,
       in_epoll: null,
       awaited: null,

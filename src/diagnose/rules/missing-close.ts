@@ -1,4 +1,4 @@
-import type { Rule } from '../../model/finding.ts';
+import type { Case, Rule } from '../../model/finding.ts';
 import type { TcpSocket } from '../../model/socket.ts';
 import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
@@ -29,7 +29,7 @@ export const missingClose: Rule = {
         : []),
     ];
     // Where a runtime reads on behalf of handlers, as Go does, one may still be at work on a request that has no answer yet.
-    const pending = traits.interest === 'edge' && !areAnswered(sockets);
+    const pending = traits.interest === 'edge' && !areAnswered(subject);
     const unsure = (serving.length === 0 && !more) || pending || mayBeCopies(subject, snapshot);
     if (unsure || (conduct && conduct.asking >= sockets.length)) {
       return { kind: 'undecided', evidence };
@@ -38,8 +38,19 @@ export const missingClose: Rule = {
   },
 };
 
+/** On a connection that this side opened, the SYN counts one. */
+const SYN = 1;
+const MOSTLY = 0.8;
+
+/** Whether something was sent back on most: what was read has been answered. */
+function areAnswered({ sockets, direction }: Case): boolean {
+  if (!sockets.every(({ bytesAcked }) => bytesAcked !== undefined)) return areAnsweredByTimes(sockets);
+  const answered = sockets.filter(({ bytesAcked = 0, sendQueue = 0 }) => bytesAcked + sendQueue > SYN);
+  return direction !== 'outbound' && answered.length >= MOSTLY * sockets.length;
+}
+
 /** Of those whose times differ by more than a tick of the kernel's clock, most were sent to after the last data came. */
-function areAnswered(sockets: TcpSocket[]): boolean {
+function areAnsweredByTimes(sockets: TcpSocket[]): boolean {
   const laterBy = ({ lastDataReceivedMs = 0, lastDataSentMs = 0 }: TcpSocket): number =>
     Math.trunc((lastDataReceivedMs - lastDataSentMs) / TICK_MS);
   return sockets.reduce((sum, socket) => sum + Math.sign(laterBy(socket)), 0) > 0;

@@ -45,6 +45,8 @@ const COPIED: Partial<Record<HeldField, readonly Place[]>> = {
   copiedSequence: ['tcp_sock.copied_seq'],
   writeSequence: ['tcp_sock.write_seq'],
   sendUnacknowledged: ['tcp_sock.snd_una'],
+  bytesAcked: ['tcp_sock.bytes_acked'],
+  bytesReceived: ['tcp_sock.bytes_received'],
   acceptQueue: ['sock.sk_ack_backlog'],
   acceptLimit: ['sock.sk_max_ack_backlog'],
   keepaliveExpires: ['inet_connection_sock.icsk_keepalive_timer.expires', 'sock.sk_timer.expires'],
