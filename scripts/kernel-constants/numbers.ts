@@ -27,8 +27,8 @@ const GETDENTS: Record<string, RegExp> = { x64: /x64: ([0-9]+)/, arm64: /\[proce
 
 const USES: Use[] = [
   ...constant(LIBC, 'O_RDONLY', 'O_NONBLOCK', 'O_CLOEXEC', 'AT_FDCWD', 'S_IFMT', 'S_IFSOCK', 'CLONE_NEWNET'),
-  ...constant(LIBC, 'AF_UNIX', 'AF_NETLINK', 'SOCK_STREAM', 'SOCK_RAW', 'SOCK_CLOEXEC', 'NETLINK_SOCK_DIAG'),
-  ...constant(LIBC, 'SOL_SOCKET', 'SO_RCVTIMEO'),
+  ...constant(LIBC, 'AF_UNIX', 'AF_INET', 'AF_NETLINK', 'SOCK_STREAM', 'SOCK_RAW', 'SOCK_CLOEXEC', 'NETLINK_SOCK_DIAG'),
+  ...constant(LIBC, 'SOL_SOCKET', 'SO_RCVTIMEO', 'SO_NETNS_COOKIE'),
   ...offset(LIBC, 'statx', 'stx_uid', 'stx_mode', 'stx_ino', 'stx_size', 'stx_dev_major'),
   { name: 'offsetof(struct statx, stx_dev_minor)', file: LIBC, pattern: /.*readUInt32LE\(([0-9]+)\).*stx_dev_minor/ },
   { name: 'sizeof(struct timeval)', file: LIBC, pattern: /timeval = new Uint8Array\(([0-9]+)\)/ },

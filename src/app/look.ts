@@ -8,6 +8,7 @@ import { captureFrom } from './capture.ts';
 import { applyFilter, type Filter } from './filter.ts';
 import { liveMachine, type SourceChoice } from './machine.ts';
 import { requireMatch } from './matching.ts';
+import { readAllParameters } from './parameters.ts';
 import { openRecording, requireEmpty, writeRecording } from './recording.ts';
 import { scrubTape } from './scrub.ts';
 import type { CaptureOptions } from './search.ts';
@@ -15,7 +16,7 @@ import type { CaptureOptions } from './search.ts';
 /** Where to look: this machine, or a recording of one. */
 export type Where = { from?: string; source?: SourceChoice };
 
-const machineOf = async ({ from, source }: Where): Promise<Machine> =>
+export const machineOf = async ({ from, source }: Where): Promise<Machine> =>
   from === undefined ? liveMachine(source) : openRecording(from);
 
 /** Takes a snapshot of this machine, or of the recording in the folder `from`. */
@@ -63,6 +64,7 @@ export async function record(
     allHolders: true,
     closedButHeld: 'always',
   });
+  readAllParameters(machine);
   writeRecording(options.scrub ? scrubTape(machine.tape) : machine.tape, directory, options.scrub);
   return snapshot;
 }

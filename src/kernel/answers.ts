@@ -31,6 +31,7 @@ export const question = {
   sockstat: ({ id }: NetNsEntry): string => `netns/${id}/sockstat.json`,
   dump: ({ id }: NetNsEntry, { states, family, tcpInfo }: DiagRequest): string =>
     `netns/${id}/dump-${states.toString(16)}-${family ?? 'both'}${tcpInfo ? '-info' : ''}.bin`,
+  parameters: ({ id }: NetNsEntry): string => `netns/${id}/parameters.json`,
   held: (request: HeldRequest): string => `${heldName(request)}.bin`,
   heldFacts: (request: HeldRequest): string => `${heldName(request)}.json`,
   fds: (pid: number): string => `fds/${pid}.tsv`,

@@ -117,7 +117,7 @@ function readIfThere(path: string): string {
 }
 
 /** Runs `action`, which must be synchronous, with the main thread in another namespace. */
-function inNetns<T>(id: number, path: string, action: () => T): T {
+export function inNetns<T>(id: number, path: string, action: () => T): T {
   const home = libc.openReadOnly('/proc/thread-self/ns/net');
   try {
     const there = libc.openReadOnly(path);

@@ -23,6 +23,9 @@ const recv_ = libc.func('long recv(int sockfd, uintptr_t buf, size_t len, int fl
 const setsockopt_ = libc.func(
   'int setsockopt(int sockfd, int level, int optname, const uint8_t *optval, unsigned int optlen)',
 );
+const getsockopt_ = libc.func(
+  'int getsockopt(int sockfd, int level, int optname, _Out_ uint8_t *optval, _Inout_ uint32_t *optlen)',
+);
 const openByHandle_ = libc.func('int open_by_handle_at(int mount_fd, const uint8_t *handle, int flags)');
 
 function check(result: number | bigint, call: string): number {
@@ -126,6 +129,7 @@ export const enterNetns = (fd: number): void => {
 
 // include/linux/socket.h, include/uapi/linux/netlink.h, include/uapi/asm-generic/socket.h
 const AF_UNIX = 1;
+const AF_INET = 2;
 const AF_NETLINK = 16;
 const SOCK_STREAM = 1;
 const SOCK_RAW = 3;
@@ -156,6 +160,20 @@ export function socketDevice(): number {
   const fd = check(socket_(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket');
   try {
     return fileStatusOf(`/proc/self/fd/${fd}`).device;
+  } finally {
+    close(fd);
+  }
+}
+
+const SO_NETNS_COOKIE = 71; // include/uapi/asm-generic/socket.h, Linux 5.14
+
+/** A number of the network namespace of the calling thread, which no other ever gets; undefined where there is none. */
+export function netnsCookie(): string | undefined {
+  const fd = check(socket_(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket');
+  try {
+    const cookie = new Uint8Array(8);
+    if (getsockopt_(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, [cookie.length]) < 0) return undefined;
+    return new DataView(cookie.buffer).getBigUint64(0, true).toString();
   } finally {
     close(fd);
   }

@@ -17,6 +17,7 @@ import {
   OWN_NETNS,
   type ProcessEntry,
 } from './machine.ts';
+import { readParameters } from './parameters.ts';
 import { CompactSocketFds } from './socket-fds.ts';
 
 type Fast = typeof import('./fast.ts');
@@ -90,6 +91,12 @@ export class LiveMachine implements Machine {
   cgroupPids(id: bigint): number[] {
     if (!this.#fast) throw new SystemError('ENOSYS', 'no foreign function interface: open_by_handle_at');
     return this.#fast.readCgroupPids(id);
+  }
+
+  parameters({ id }: NetNsEntry, path: string, names: readonly string[]): Record<string, string> {
+    if (path === OWN_NETNS) return readParameters(names);
+    if (!this.#fast) throw new SystemError('ENOSYS', 'no foreign function interface: setns');
+    return this.#fast.inNetns(id, path, () => readParameters(names));
   }
 
   containerNames(container: Pick<Container, 'engine' | 'id'>): ContainerNames {

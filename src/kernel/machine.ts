@@ -68,6 +68,8 @@ export interface Machine {
   /** Name of the protocol of a socket, such as TCP, TCPv6 or UNIX-STREAM (extended attribute system.sockprotoname). */
   socketProtocol(pid: number, fd: number): string;
   cgroupPids(id: bigint): number[];
+  /** Kernel parameters of a network namespace by name (net.ipv4.tcp_fin_timeout); one that is not there is left out. */
+  parameters(entry: NetNsEntry, path: string, names: readonly string[]): Record<string, string>;
   /** What a container engine's files on this machine call a container. Only the names: those files hold secrets too. */
   containerNames(container: Pick<Container, 'engine' | 'id'>): ContainerNames;
   read(path: string): Uint8Array;

@@ -117,6 +117,10 @@ export class RecordingMachine implements Machine {
     );
   }
 
+  parameters(entry: NetNsEntry, path: string, names: readonly string[]): Record<string, string> {
+    return this.#keep(question.parameters(entry), () => this.#machine.parameters(entry, path, names), JSON.stringify);
+  }
+
   containerNames(container: Pick<Container, 'engine' | 'id'>): ContainerNames {
     return this.#keep(question.container(container.id), () => this.#machine.containerNames(container), JSON.stringify);
   }

@@ -123,11 +123,13 @@ export class ReplayingMachine implements Machine {
       .map((pid) => decodeNumber(pid, question.cgroup(id)));
   }
 
+  parameters(entry: NetNsEntry): Record<string, string> {
+    return textsOf(this.#json(question.parameters(entry)));
+  }
+
   containerNames({ id }: Pick<Container, 'engine' | 'id'>): ContainerNames {
     const { name, pod } = this.#json(question.container(id));
-    const words = (value: unknown): Record<string, string> =>
-      Object.fromEntries(Object.entries(value ?? {}).filter(([, text]) => typeof text === 'string'));
-    return { ...words({ name }), ...(typeof pod === 'object' && { pod: words(pod) }) };
+    return { ...textsOf({ name }), ...(typeof pod === 'object' && { pod: textsOf(pod) }) };
   }
 
   read(path: string): Uint8Array {
@@ -146,3 +148,6 @@ export class ReplayingMachine implements Machine {
     return this.#text(question.link(path));
   }
 }
+
+const textsOf = (value: unknown): Record<string, string> =>
+  Object.fromEntries(Object.entries(value ?? {}).filter(([, text]) => typeof text === 'string'));

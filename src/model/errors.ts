@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   CAPTURE_NO_STATE: 'a capture has no column with the states',
   CAPTURE_NOT_ALL: 'a capture was taken without the rights to see all processes',
   OUTPUT_FAILED: 'the output could not be written',
+  STATE_UNWRITABLE: 'what is done could not be written down',
+  STATE_UNREADABLE: 'the log of what was done is not understood',
   DEMO_FAILED: 'the demo server did not start',
   NETLINK_UNAVAILABLE: 'the kernel did not answer over NETLINK_SOCK_DIAG',
   NETLINK_INTERRUPTED: 'the socket table changed while it was read, again and again',

@@ -110,6 +110,12 @@ const USAGE: [string, string[]][] = [
   ['record without a folder', ['record']],
   ['--scrub without record', ['--scrub']],
   ['--from with demo', ['demo', '--from', 'x']],
+  ['--yes with nothing to do', ['tune', '--yes']],
+  ['--set and --undo', ['tune', '--undo', '--set', 'tcp_tw_reuse=1']],
+  ['a parameter that is none', ['tune', '--set', 'kernel.panic=1']],
+  ['--set without a value', ['tune', '--set', 'tcp_tw_reuse']],
+  ['a recording that shall be changed', ['tune', '--from', 'x', '--undo']],
+  ['--yes and --ask', ['tune', '--undo', '--yes', '--ask']],
 ];
 
 for (const [what, args] of USAGE) {

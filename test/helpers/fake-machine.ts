@@ -56,6 +56,8 @@ export type FakeData = {
   /** Protocol by inode of sockets that are in no table; TCP unless said. */
   protocols?: Map<number, string>;
   cgroups?: Map<bigint, number[]>;
+  /** By number of the network namespace. */
+  parameters?: Record<number, Record<string, string>>;
   /** Errno by call: `fdTable 812`, `openNetns 7`, `dump 7 LISTEN`, `read /proc/7/net/tcp`. */
   refuse?: Record<string, string>;
   /** Runs before each call, so that the machine can change while it is looked at. */
@@ -168,6 +170,11 @@ export class FakeMachine implements Machine {
   cgroupPids(id: bigint): number[] {
     this.#ask(`cgroupPids ${id}`);
     return this.data.cgroups?.get(id) ?? [];
+  }
+
+  parameters({ id }: NetNsEntry): Record<string, string> {
+    this.#ask(`parameters ${id}`, 'setns');
+    return this.data.parameters?.[id] ?? {};
   }
 
   containerNames(): object {

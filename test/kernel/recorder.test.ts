@@ -24,6 +24,7 @@ type Replies = {
   socketProtocol: Reply<string>;
   cgroupPids: Reply<number[]>;
   containerNames: Reply<object>;
+  parameters: Reply<Record<string, string>>;
   read: Reply<Uint8Array>;
   readHead: Reply<Uint8Array>;
   link: Reply<string>;
@@ -72,6 +73,7 @@ function machineOf(rounds: Replies[]): Machine {
     socketProtocol: () => answer('socketProtocol'),
     cgroupPids: () => answer('cgroupPids'),
     containerNames: () => answer('containerNames'),
+    parameters: () => answer('parameters'),
     read: () => answer('read'),
     readHead: () => answer('readHead'),
     link: () => answer('link'),
@@ -115,6 +117,7 @@ function interview(machine: Machine, datagrams: number): unknown[] {
     attempt(() => machine.socketProtocol(812, 3)),
     attempt(() => machine.cgroupPids(5n)),
     attempt(() => machine.containerNames({ engine: 'docker', id: 'abc' })),
+    attempt(() => machine.parameters(NETNS, PATH, ['net.core.somaxconn'])),
     attempt(() => [...machine.read('/proc/812/maps')]),
     attempt(() => [...machine.readHead('/proc/812/exe', 4)]),
     attempt(() => machine.link('/proc/812/exe')),
@@ -180,6 +183,13 @@ const replies: fc.Arbitrary<Replies> = fc.record({
   socketProtocol: reply(fc.constantFrom('TCP', 'TCPv6', 'UNIX-STREAM')),
   cgroupPids: reply(fc.array(id)),
   containerNames: reply(fc.record({ name: fc.string() }, PLAIN)),
+  parameters: reply(
+    fc.dictionary(
+      fc.string().filter((it) => it !== '__proto__'),
+      fc.string(),
+      { noNullPrototype: true },
+    ),
+  ),
   read: reply(fc.uint8Array()),
   readHead: reply(fc.uint8Array()),
   list: reply(fc.array(fc.nat().map(String))),

@@ -1,0 +1,174 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from 'node:fs';
+import { userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
+import { UnclosedError } from '../model/errors.ts';
+import { VERSION } from './version.ts';
+
+// What was done to this machine is kept: a log of one JSON object a line, and recordings made before acting.
+
+/** Who did something, as far as it is known. */
+export type Actor = { uid: number; user?: string; sudo_user?: string; pid: number };
+
+/** One line of the log. `run` binds the lines of one run of the program together. */
+export type LogEntry = {
+  schema: 'unclosed.log/1';
+  at: string;
+  run: string;
+  command: 'tune' | 'relieve';
+  /** `begin` is written before anything is done, `end` when it is known what came of it. */
+  event: 'begin' | 'end';
+  by: Actor;
+  /** Of this start of the machine: pids, inodes and namespaces of another one mean nothing now. */
+  boot: string;
+  version: string;
+  /** What was to be done, or what came of it. */
+  what: Record<string, unknown>;
+};
+
+/**
+ * The folder for it. Root's is fixed: a variable may have been set by somebody else. A named one must be of this user
+ * alone as well.
+ */
+export function stateDirectory(named: string | undefined, environment: NodeJS.ProcessEnv): string {
+  const root = process.geteuid?.() === 0;
+  const { XDG_STATE_HOME: home } = environment;
+  const directory =
+    named ??
+    (root
+      ? '/var/lib/unclosed'
+      : join(home?.startsWith('/') ? home : join(userInfo().homedir, '.local/state'), 'unclosed'));
+  try {
+    makeDirectory(directory);
+    const { uid, mode } = lstatSync(directory);
+    if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) throw new Error('others may write to it');
+    return directory;
+  } catch (error) {
+    throw unwritable(directory, error);
+  }
+}
+
+/** With its parents, one by one, each of them for everybody to pass but the last. */
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') {
+      if (!lstatSync(directory).isDirectory()) throw new Error('is no folder');
+      return;
+    }
+    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
+    makeDirectory(dirname(directory));
+    mkdirSync(directory, { mode: 0o700 });
+  }
+}
+
+const unwritable = (path: string, error: unknown): UnclosedError =>
+  new UnclosedError(
+    'STATE_UNWRITABLE',
+    `${path}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`,
+    'nothing is done that is not written down: --state DIR names another folder, of this user alone',
+    { cause: error },
+  );
+
+/** The log of a state directory, to which lines are only ever added. */
+export class ActionLog {
+  readonly path: string;
+  readonly run: string;
+  readonly #command: LogEntry['command'];
+  readonly #by: Actor;
+
+  constructor(directory: string, command: LogEntry['command'], environment: NodeJS.ProcessEnv) {
+    this.path = join(directory, 'actions.jsonl');
+    this.#command = command;
+    // Readable, in order of time, and different for two runs of one second.
+    this.run = `${new Date().toISOString().replace(/[-:]|\.[0-9]+/g, '')}-${process.pid}`;
+    const { username } = userInfoOr();
+    this.#by = {
+      uid: process.getuid?.() ?? -1,
+      ...(username !== undefined && { user: username }),
+      ...(environment.SUDO_USER !== undefined && { sudo_user: environment.SUDO_USER.slice(0, 64) }),
+      pid: process.pid,
+    };
+  }
+
+  /** Returns when the line is on the disk. */
+  append(event: LogEntry['event'], what: Record<string, unknown>): void {
+    const entry: LogEntry = {
+      schema: 'unclosed.log/1',
+      at: new Date().toISOString(),
+      run: this.run,
+      command: this.#command,
+      event,
+      by: this.#by,
+      boot: bootId(),
+      version: VERSION,
+      what,
+    };
+    try {
+      const { O_APPEND, O_CREAT, O_WRONLY, O_NOFOLLOW } = constants;
+      const fd = openSync(this.path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+      try {
+        if (!fstatSync(fd).isFile()) throw new Error('is no regular file');
+        // A line that a full disk has cut short must not swallow this one.
+        writeSync(fd, `\n${JSON.stringify(entry)}\n`);
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      throw unwritable(this.path, error);
+    }
+  }
+
+  /** Every line that can be read, the oldest first. */
+  entries(): LogEntry[] {
+    let text: string;
+    try {
+      text = readFileSync(this.path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw unwritable(this.path, error);
+    }
+    return text.split('\n').flatMap((line) => {
+      const entry = line === '' ? undefined : parseEntry(line);
+      return entry ? [entry] : [];
+    });
+  }
+}
+
+function parseEntry(line: string): LogEntry | undefined {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return isEntry(entry) ? entry : undefined;
+  } catch {
+    return undefined; // cut short
+  }
+}
+
+function isEntry(value: unknown): value is LogEntry {
+  if (typeof value !== 'object' || value === null) return false;
+  const { schema, at, run, command, event, by, boot, what } = value as Partial<LogEntry>;
+  const texts = [at, run, command, event, boot].every((it) => typeof it === 'string');
+  return schema === 'unclosed.log/1' && texts && typeof by === 'object' && typeof what === 'object' && what !== null;
+}
+
+export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+
+function userInfoOr(): { username?: string } {
+  try {
+    return userInfo();
+  } catch {
+    return {}; // a uid without a name
+  }
+}
