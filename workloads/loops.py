@@ -4,6 +4,7 @@
 blocked     it sleeps inside of a handler; the requests of all others stay unread
 spinning    it computes inside of a handler, without end
 write-only  it has read the requests and watches for room to write alone (EPOLLOUT, edge-triggered)
+obedient    like write-only, and it closes each that it is told of to have hung up
 dropped     it has read the requests, taken the sockets out of the set, and waits for others
 
 The clients send a request and leave. READY with the truth once the kernel shows that, then until the end of the input.
@@ -31,7 +32,7 @@ def serve(link, mode: str, count: int) -> None:
     clients = [server.accept()[0] for _ in range(count)]
     for client in clients:
         loop.register(client, select.EPOLLIN)
-    if mode in ("write-only", "dropped"):
+    if mode in ("write-only", "obedient", "dropped"):
         for client in clients:
             client.recv(len(REQUEST), socket.MSG_WAITALL)
             if mode == "dropped":
@@ -39,7 +40,13 @@ def serve(link, mode: str, count: int) -> None:
             else:
                 loop.modify(client, select.EPOLLOUT | select.EPOLLET)
         loop.poll(0)
-        loop.poll()
+        told = loop.poll()
+        while mode == "obedient":
+            hung_up = {fd for fd, events in told if events & select.EPOLLHUP}
+            for client in clients:
+                if client.fileno() in hung_up:
+                    client.close()
+            told = loop.poll()
     while mode == "spinning":
         pass
     time.sleep(900)
@@ -47,7 +54,7 @@ def serve(link, mode: str, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("mode", choices=["blocked", "spinning", "write-only", "dropped"])
+    parser.add_argument("mode", choices=["blocked", "spinning", "write-only", "obedient", "dropped"])
     parser.add_argument("--count", type=int, default=23)
     o = parser.parse_args()
     server = spawn(serve, o.mode, o.count)
@@ -55,7 +62,7 @@ def main() -> None:
     clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(o.count)]
     for client in clients:
         client.sendall(REQUEST)
-    unread = 0 if o.mode in ("write-only", "dropped") else len(REQUEST)
+    unread = 0 if o.mode in ("write-only", "obedient", "dropped") else len(REQUEST)
     kernel.wait_until(lambda: queues(port, kernel.ESTABLISHED) == [unread] * o.count, "what the server reads")
     close(clients)
     kernel.wait_until(lambda: queues(port, kernel.CLOSE_WAIT) == [unread + 1] * o.count, "the ends of all")

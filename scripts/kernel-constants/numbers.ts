@@ -29,6 +29,10 @@ const USES: Use[] = [
   ...constant(LIBC, 'O_RDONLY', 'O_NONBLOCK', 'O_CLOEXEC', 'AT_FDCWD', 'S_IFMT', 'S_IFSOCK', 'CLONE_NEWNET'),
   ...constant(LIBC, 'AF_UNIX', 'AF_INET', 'AF_NETLINK', 'SOCK_STREAM', 'SOCK_RAW', 'SOCK_CLOEXEC', 'NETLINK_SOCK_DIAG'),
   ...constant(LIBC, 'SOL_SOCKET', 'SO_RCVTIMEO', 'SO_NETNS_COOKIE'),
+  ...constant(LIBC, 'SYS_pidfd_send_signal', 'SYS_pidfd_open', 'SYS_pidfd_getfd', 'RLIMIT_NOFILE', 'SHUT_WR'),
+  ...constant(LIBC, 'SO_KEEPALIVE', 'SO_COOKIE', 'SO_BINDTOIFINDEX'),
+  { name: 'IPPROTO_TCP', file: LIBC, pattern: /const SOL_TCP = ([0-9]+);/ },
+  ...constant(LIBC, 'TCP_KEEPIDLE', 'TCP_KEEPINTVL', 'TCP_KEEPCNT', 'TCP_INFO'),
   ...offset(LIBC, 'statx', 'stx_uid', 'stx_mode', 'stx_ino', 'stx_size', 'stx_dev_major'),
   { name: 'offsetof(struct statx, stx_dev_minor)', file: LIBC, pattern: /.*readUInt32LE\(([0-9]+)\).*stx_dev_minor/ },
   { name: 'sizeof(struct timeval)', file: LIBC, pattern: /timeval = new Uint8Array\(([0-9]+)\)/ },
@@ -51,8 +55,8 @@ const USES: Use[] = [
 
 /** Numbers that src/ exports. Headers before 6.8 do not know BOUND_INACTIVE yet. */
 const EXPORTED: Record<string, number> = {
-  ...pick(netlink, 'NLMSG_HDRLEN', 'NLM_F_REQUEST', 'NLM_F_DUMP'),
-  ...pick(inetDiag, 'TCPDIAG_GETSOCK', 'SOCK_DIAG_BY_FAMILY', 'AF_INET', 'AF_INET6'),
+  ...pick(netlink, 'NLMSG_HDRLEN', 'NLM_F_REQUEST', 'NLM_F_ACK', 'NLM_F_DUMP'),
+  ...pick(inetDiag, 'TCPDIAG_GETSOCK', 'SOCK_DIAG_BY_FAMILY', 'SOCK_DESTROY', 'AF_INET', 'AF_INET6'),
   ...Object.fromEntries(
     Object.entries(TCP_STATE)
       .filter(([name]) => name !== 'BOUND_INACTIVE')

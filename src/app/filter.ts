@@ -89,7 +89,7 @@ function peerTest(text: string): (socket: TcpSocket) => boolean {
     (port === undefined || peer.port === port) && list.check(peer.address, isIP(peer.address) === 6 ? 'ipv6' : 'ipv4');
 }
 
-function processTest({ pids, command, unit, container }: Filter): ((process: Process) => boolean) | undefined {
+export function processTest({ pids, command, unit, container }: Filter): ((process: Process) => boolean) | undefined {
   const tests: ((process: Process) => boolean)[] = [];
   if (pids !== undefined) tests.push(({ pid }) => pids.includes(pid));
   if (command !== undefined) tests.push(({ name }) => name.startsWith(command));

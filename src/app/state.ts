@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { userInfo } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { UnclosedError } from '../model/errors.ts';
 import { VERSION } from './version.ts';
 
@@ -36,37 +36,29 @@ export type LogEntry = {
 };
 
 /**
- * The folder for it. Root's is fixed: a variable may have been set by somebody else. A named one must be of this user
- * alone as well.
+ * The folder for it, which need not be there yet. Root's is fixed: a variable may have been set by somebody else.
  */
 export function stateDirectory(named: string | undefined, environment: NodeJS.ProcessEnv): string {
-  const root = process.geteuid?.() === 0;
+  if (named !== undefined) return resolve(named);
+  if (process.geteuid?.() === 0) return '/var/lib/unclosed';
   const { XDG_STATE_HOME: home } = environment;
-  const directory =
-    named ??
-    (root
-      ? '/var/lib/unclosed'
-      : join(home?.startsWith('/') ? home : join(userInfo().homedir, '.local/state'), 'unclosed'));
-  try {
-    makeDirectory(directory);
-    const { uid, mode } = lstatSync(directory);
-    if (uid !== process.geteuid?.() || (mode & 0o022) !== 0) throw new Error('others may write to it');
-    return directory;
-  } catch (error) {
-    throw unwritable(directory, error);
-  }
+  return join(home?.startsWith('/') ? home : join(userInfo().homedir, '.local/state'), 'unclosed');
 }
 
-/** With its parents, one by one, each of them for everybody to pass but the last. */
+/** What lies in it is believed, so it must be of this user alone. */
+function requireOwn(directory: string): void {
+  const status = lstatSync(directory);
+  if (!status.isDirectory()) throw new Error('is no folder');
+  if (status.uid !== process.geteuid?.() || (status.mode & 0o022) !== 0) throw new Error('others may write to it');
+}
+
+/** With its parents, one by one, all of them for this user alone. */
 function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory, { mode: 0o700 });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') {
-      if (!lstatSync(directory).isDirectory()) throw new Error('is no folder');
-      return;
-    }
+    if (code === 'EEXIST') return;
     if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
     makeDirectory(dirname(directory));
     mkdirSync(directory, { mode: 0o700 });
@@ -83,12 +75,14 @@ const unwritable = (path: string, error: unknown): UnclosedError =>
 
 /** The log of a state directory, to which lines are only ever added. */
 export class ActionLog {
+  readonly directory: string;
   readonly path: string;
   readonly run: string;
   readonly #command: LogEntry['command'];
   readonly #by: Actor;
 
   constructor(directory: string, command: LogEntry['command'], environment: NodeJS.ProcessEnv) {
+    this.directory = directory;
     this.path = join(directory, 'actions.jsonl');
     this.#command = command;
     // Readable, in order of time, and different for two runs of one second.
@@ -102,8 +96,19 @@ export class ActionLog {
     };
   }
 
+  /** Makes the folder. Throws where it cannot be written to: then nothing must be done. */
+  prepare(): void {
+    try {
+      makeDirectory(this.directory);
+      requireOwn(this.directory);
+    } catch (error) {
+      throw unwritable(this.directory, error);
+    }
+  }
+
   /** Returns when the line is on the disk. */
   append(event: LogEntry['event'], what: Record<string, unknown>): void {
+    this.prepare();
     const entry: LogEntry = {
       schema: 'unclosed.log/1',
       at: new Date().toISOString(),
@@ -135,6 +140,7 @@ export class ActionLog {
   entries(): LogEntry[] {
     let text: string;
     try {
+      requireOwn(this.directory);
       text = readFileSync(this.path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];

@@ -11,6 +11,7 @@ export const COMMANDS = {
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   check: async () => (await import('./check.ts')).checkCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
+  relieve: async () => (await import('./relieve.ts')).relieveCommand,
   tune: async () => (await import('./tune.ts')).tuneCommand,
   version: async () => (await import('./version.ts')).versionCommand,
 } satisfies Record<string, () => Promise<Command>>;

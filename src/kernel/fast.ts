@@ -100,6 +100,13 @@ export function openNetns(id: number, path: string): NetnsTables {
   };
 }
 
+/** A netlink socket in the namespace with this number, which the process is in, or this one. */
+export function openDiagIn(id: number, pid: number): { fd: number; close(): void } {
+  const own = libc.fileStatusOf(OWN_NETNS).inode === id;
+  const fd = own ? libc.openSockDiag() : inNetns(id, `/proc/${pid}/ns/net`, libc.openSockDiag);
+  return { fd, close: () => libc.close(fd) };
+}
+
 function readSmallFile(path: string): string {
   try {
     return readFileSync(path, 'latin1');

@@ -26,6 +26,15 @@ const setsockopt_ = libc.func(
 const getsockopt_ = libc.func(
   'int getsockopt(int sockfd, int level, int optname, _Out_ uint8_t *optval, _Inout_ uint32_t *optlen)',
 );
+const shutdown_ = libc.func('int shutdown(int sockfd, int how)');
+const getsockname_ = libc.func('int getsockname(int sockfd, _Out_ uint8_t *addr, _Inout_ uint32_t *addrlen)');
+const getpeername_ = libc.func('int getpeername(int sockfd, _Out_ uint8_t *addr, _Inout_ uint32_t *addrlen)');
+const pidfdOpen_ = libc.func('long syscall(long number, int pid, unsigned int flags)');
+const pidfdGetfd_ = libc.func('long syscall(long number, int pidfd, int targetfd, unsigned int flags)');
+const pidfdSendSignal_ = libc.func('long syscall(long number, int pidfd, int sig, uintptr_t info, unsigned int flags)');
+const prlimit_ = libc.func(
+  'long syscall(long number, int pid, int resource, const uint64_t *new_limit, uintptr_t old_limit)',
+);
 const openByHandle_ = libc.func('int open_by_handle_at(int mount_fd, const uint8_t *handle, int flags)');
 
 function check(result: number | bigint, call: string): number {
@@ -207,4 +216,89 @@ export function ticksPerSecond(): number {
   const nanoseconds = Number(timespec[1] ?? 0n);
   if (nanoseconds <= 0) throw new SystemError('EINVAL', 'clock_getres(CLOCK_MONOTONIC_COARSE)');
   return Math.round(1e9 / nanoseconds);
+}
+
+// asm/unistd.h: added after the tables were made alike, so the same on every architecture (Linux 5.1, 5.3, 5.6).
+const SYS_pidfd_send_signal = 424;
+const SYS_pidfd_open = 434;
+const SYS_pidfd_getfd = 438;
+
+/** A descriptor that stands for the process which has this pid now, and never for another one. */
+export const pidfdOpen = (pid: number): number => check(pidfdOpen_(SYS_pidfd_open, pid, 0), `pidfd_open ${pid}`);
+
+/** A copy of a descriptor of that process: the same open file. */
+export const pidfdGetfd = (pidfd: number, fd: number): number =>
+  check(pidfdGetfd_(SYS_pidfd_getfd, pidfd, fd, 0), `pidfd_getfd ${fd}`);
+
+/** Signal 0 sends nothing, and says whether the process is there. */
+export const pidfdSendSignal = (pidfd: number, signal: number): void => {
+  check(pidfdSendSignal_(SYS_pidfd_send_signal, pidfd, signal, 0, 0), `pidfd_send_signal ${signal}`);
+};
+
+const SYS_prlimit64 =
+  ({ x64: 302, arm: 369, ia32: 340, ppc64: 325, s390x: 334 } as Record<string, number>)[process.arch] ?? 261;
+const RLIMIT_NOFILE = 7; // include/uapi/asm-generic/resource.h
+
+type FdLimit = { soft: bigint; hard: bigint };
+
+/** Sets the descriptor limit of a process. */
+export function setFdLimit(pid: number, { soft, hard }: FdLimit): void {
+  check(prlimit_(SYS_prlimit64, pid, RLIMIT_NOFILE, new BigUint64Array([soft, hard]), 0), `prlimit ${pid}`); // struct rlimit64: rlim_cur, rlim_max
+}
+
+const SHUT_WR = 1;
+export const shutdownSending = (fd: number): void => {
+  check(shutdown_(fd, SHUT_WR), 'shutdown');
+};
+
+// include/linux/socket.h, include/uapi/asm-generic/socket.h, include/uapi/linux/tcp.h
+const SOL_TCP = 6;
+const SO_KEEPALIVE = 9;
+const SO_COOKIE = 57;
+const SO_BINDTOIFINDEX = 62;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
+const TCP_INFO = 11;
+
+function socketOption(fd: number, level: number, option: number, size: number): Uint8Array {
+  const value = new Uint8Array(size);
+  const length = [size];
+  check(getsockopt_(fd, level, option, value, length), `getsockopt ${option}`);
+  return value.subarray(0, length[0]);
+}
+
+/** struct tcp_info, as far as every kernel since 2.6 has it. */
+export const tcpInfo = (fd: number): Uint8Array => socketOption(fd, SOL_TCP, TCP_INFO, 104);
+
+/** The number of a socket that no other one ever gets. */
+export const socketCookie = (fd: number): bigint =>
+  Buffer.from(socketOption(fd, SOL_SOCKET, SO_COOKIE, 8)).readBigUInt64LE(0);
+
+/** The network interface that a socket is bound to; 0 for none. */
+export const boundInterface = (fd: number): number =>
+  Buffer.from(socketOption(fd, SOL_SOCKET, SO_BINDTOIFINDEX, 4)).readUInt32LE(0);
+
+/** struct sockaddr_in or sockaddr_in6 of both ends. */
+export function socketNames(fd: number): { local: Uint8Array; peer: Uint8Array } {
+  const ask = (call: typeof getsockname_, name: string): Uint8Array => {
+    const address = new Uint8Array(28);
+    const length = [address.length];
+    check(call(fd, address, length), name);
+    return address.subarray(0, length[0]);
+  };
+  return { local: ask(getsockname_, 'getsockname'), peer: ask(getpeername_, 'getpeername') };
+}
+
+/** Probes after `seconds`, each `seconds`, and gives up after `probes` without an answer. */
+export function probePeer(fd: number, seconds: number, probes: number): void {
+  const set = (level: number, option: number, value: number): void => {
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setInt32(0, value, true);
+    check(setsockopt_(fd, level, option, bytes, bytes.length), `setsockopt ${option}`);
+  };
+  set(SOL_TCP, TCP_KEEPIDLE, seconds);
+  set(SOL_TCP, TCP_KEEPINTVL, seconds);
+  set(SOL_TCP, TCP_KEEPCNT, probes);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
 }

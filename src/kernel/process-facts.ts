@@ -10,7 +10,7 @@ import type { FdTable, Machine, ProcessEntry } from './machine.ts';
 import { readText } from './machine.ts';
 
 /** Clock ticks per second in /proc: USER_HZ, which is 100 on every architecture Node runs on. */
-const USER_HZ = 100;
+export const USER_HZ = 100;
 /** Node.js 24 names its main thread so, and with it the process: the program's name says more. */
 const NODE_MAIN_THREAD = 'MainThread';
 /** The ELF header, the program headers and the first notes of an executable. */

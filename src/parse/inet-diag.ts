@@ -15,6 +15,7 @@ import { readTcpInfoTimes, type TcpInfoTimes } from './tcp-info.ts';
 // include/uapi/linux/inet_diag.h and sock_diag.h
 export const TCPDIAG_GETSOCK = 18;
 export const SOCK_DIAG_BY_FAMILY = 20;
+export const SOCK_DESTROY = 21;
 const INET_DIAG_INFO = 2;
 const INET_DIAG_CGROUP_ID = 21;
 
@@ -51,6 +52,38 @@ export function encodeDiagRequest(request: DiagRequest): { type: number; payload
   view.setUint8(2, ext); // idiag_ext
   view.setUint32(4, request.states, true); // idiag_states
   return { type: SOCK_DIAG_BY_FAMILY, payload };
+}
+
+/** Exactly one socket: its two ends as the kernel gives them, the interface it is bound to (0 for none), and its cookie. */
+export type SocketId = { local: Uint8Array; peer: Uint8Array; boundInterface: number; cookie: bigint };
+
+/** A request (SOCK_DESTROY) for the socket with this cookie, and no other one that has its addresses by now. */
+export function encodeSocketRequest({ local, peer, boundInterface, cookie }: SocketId): Uint8Array {
+  const [from, to] = [new StructReader('sockaddr', local), new StructReader('sockaddr', peer)];
+  const family = from.u16();
+  if (to.u16() !== family || (family !== AF_INET && family !== AF_INET6))
+    throw new ParseError('sockaddr', `family ${family} is neither IPv4 nor IPv6`);
+  if (cookie === 0n) throw new ParseError('sockaddr', 'a socket without a cookie could be another one');
+  const payload = new Uint8Array(56);
+  const view = new DataView(payload.buffer);
+  view.setUint8(0, family); // sdiag_family
+  view.setUint8(1, IPPROTO_TCP); // sdiag_protocol
+  view.setUint32(4, 1 << TCP_STATE.CLOSE_WAIT, true); // idiag_states, not looked at
+  // struct inet_diag_sockid at 8: idiag_sport, idiag_dport, idiag_src, idiag_dst, idiag_if, idiag_cookie
+  payload.set(portAndAddress(local, family).port, 8);
+  payload.set(portAndAddress(peer, family).port, 10);
+  payload.set(portAndAddress(local, family).address, 12);
+  payload.set(portAndAddress(peer, family).address, 28);
+  view.setUint32(44, boundInterface, true);
+  view.setBigUint64(48, cookie, true);
+  return payload;
+}
+
+// struct sockaddr_in: sin_family, sin_port, sin_addr; struct sockaddr_in6: sin6_family, sin6_port, sin6_flowinfo, sin6_addr.
+function portAndAddress(name: Uint8Array, family: number): { port: Uint8Array; address: Uint8Array } {
+  const [start, end] = family === AF_INET ? [4, 8] : [8, 24];
+  if (name.length < end) throw new ParseError('sockaddr', `${name.length} bytes are too short`);
+  return { port: name.subarray(2, 4), address: name.subarray(start, end) };
 }
 
 // idiag_timer, set in net/ipv4/inet_diag.c: inet_sk_diag_fill

@@ -8,6 +8,7 @@ const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 
 export const NLM_F_REQUEST = 0x1;
+export const NLM_F_ACK = 0x4;
 export const NLM_F_DUMP = 0x300;
 const NLM_F_DUMP_INTR = 0x10;
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { ParseError } from '../../src/model/errors.ts';
 import type { Listener, TcpSocket } from '../../src/model/socket.ts';
 import { StructReader } from '../../src/parse/bytes.ts';
-import { DiagDecoder, encodeDiagRequest, stateMask } from '../../src/parse/inet-diag.ts';
+import { DiagDecoder, encodeDiagRequest, encodeSocketRequest, stateMask } from '../../src/parse/inet-diag.ts';
 import { walkDatagram } from '../../src/parse/netlink.ts';
 import { bytes, everyTruncationFails, onlyParseErrors } from '../helpers/bytes.ts';
 import { endpoint, listener, socket } from '../helpers/model.ts';
@@ -309,4 +309,43 @@ test('random bytes never throw anything but ParseError', () => {
     ),
     { numRuns: 2000 },
   );
+});
+
+test('a request for one socket holds its two ends, its interface and its cookie', () => {
+  const local = bytes('02 00  1f 40  0a 00 00 01  00 00 00 00 00 00 00 00'); // AF_INET, port 8000, 10.0.0.1
+  const peer = bytes('02 00  9c 40  0a 00 00 05  00 00 00 00 00 00 00 00'); // port 40000, 10.0.0.5
+  assert.deepEqual(
+    encodeSocketRequest({ local, peer, boundInterface: 7, cookie: 0x1122334455667788n }),
+    bytes(`
+      02 06 00 00  00 01 00 00                         // sdiag_family, sdiag_protocol, idiag_ext, pad, idiag_states
+      1f 40 9c 40                                      // idiag_sport, idiag_dport
+      0a 00 00 01  00 00 00 00 00 00 00 00 00 00 00 00 // idiag_src
+      0a 00 00 05  00 00 00 00 00 00 00 00 00 00 00 00 // idiag_dst
+      07 00 00 00                                      // idiag_if
+      88 77 66 55 44 33 22 11                          // idiag_cookie, the low word first
+    `),
+  );
+});
+
+test('the ends of an IPv6 socket are whole', () => {
+  const name = (port: string, last: string) =>
+    bytes(`0a 00 ${port} 00 00 00 00  20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 ${last}  00 00 00 00`);
+  const request = encodeSocketRequest({
+    local: name('00 50', '01'),
+    peer: name('00 51', '02'),
+    boundInterface: 0,
+    cookie: 1n,
+  });
+  assert.deepEqual([request[0], request[27], request[43]], [10, 1, 2]);
+});
+
+test('a socket without a cookie, of two families, or of a cut name is none that could be asked for', () => {
+  const v4 = bytes('02 00 1f 40 0a 00 00 01 00 00 00 00 00 00 00 00');
+  const v6 = bytes(`0a 00${' 00'.repeat(26)}`);
+  const ask =
+    (local: Uint8Array, peer: Uint8Array, cookie = 1n) =>
+    () =>
+      encodeSocketRequest({ local, peer, boundInterface: 0, cookie });
+  for (const wrong of [ask(v4, v4, 0n), ask(v4, v6), ask(v6, v4), ask(v4.slice(0, 7), v4), ask(v4, v4.slice(0, 7))])
+    assert.throws(wrong, ParseError);
 });
