@@ -23,6 +23,10 @@ const recv_ = libc.func('long recv(int sockfd, uintptr_t buf, size_t len, int fl
 const setsockopt_ = libc.func(
   'int setsockopt(int sockfd, int level, int optname, const uint8_t *optval, unsigned int optlen)',
 );
+const mmap_ = libc.func('void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset)');
+const munmap_ = libc.func('int munmap(void *addr, size_t length)');
+const setrlimit_ = libc.func('int setrlimit(int resource, const uint64_t *rlim)');
+const sysconf_ = libc.func('long sysconf(int name)');
 const openByHandle_ = libc.func('int open_by_handle_at(int mount_fd, const uint8_t *handle, int flags)');
 
 function check(result: number | bigint, call: string): number {
@@ -190,3 +194,30 @@ export function ticksPerSecond(): number {
   if (nanoseconds <= 0) throw new SystemError('EINVAL', 'clock_getres(CLOCK_MONOTONIC_COARSE)');
   return Math.round(1e9 / nanoseconds);
 }
+
+// include/uapi/asm-generic/mman-common.h, include/uapi/asm-generic/resource.h
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const RLIMIT_MEMLOCK = 8;
+/** The kernel's answer to everything about mappings that is no address: MAP_FAILED, -1. */
+const MAP_FAILED = 2n ** 64n - 1n;
+
+const SC_PAGESIZE = 30; // glibc and musl
+export const pageSize = (): number => check(sysconf_(SC_PAGESIZE), 'sysconf');
+
+/** Memory that is shared with the kernel. `bytes` must not be touched any more once it is unmapped. */
+export type Mapping = { bytes: Uint8Array; unmap(): void };
+
+export function map(fd: number, offset: number, length: number, access: 'read' | 'write'): Mapping {
+  const protection = access === 'write' ? PROT_READ | PROT_WRITE : PROT_READ;
+  const address: bigint | null = mmap_(null, length, protection, MAP_SHARED, fd, offset);
+  if (address === null || address === MAP_FAILED) throw new SystemError(getSystemErrorName(-koffi.errno()), 'mmap');
+  return { bytes: new Uint8Array(koffi.view(address, length)), unmap: () => munmap_(address, length) };
+}
+
+/** Lets this process lock as much memory as it wants: before Linux 5.11 BPF maps count as locked. */
+export const allowLockedMemory = (): void => {
+  const unlimited = 2n ** 64n - 1n;
+  check(setrlimit_(RLIMIT_MEMLOCK, new BigUint64Array([unlimited, unlimited])), 'setrlimit');
+};
