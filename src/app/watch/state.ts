@@ -168,6 +168,7 @@ const WHERE: Readonly<Record<Case['kind'], string>> = {
   backlog: 'in CLOSE_WAIT that nobody has accepted',
   unowned: 'in CLOSE_WAIT without a known holder',
   closed: 'descriptors of closed connections',
+  counted: 'in CLOSE_WAIT',
 };
 
 function nameOf({ subject: { kind, process, listener, uid } }: Finding): string {

@@ -9,7 +9,7 @@ type Column = { title: string; width: number; align?: 'right'; sort?: SocketSort
 
 const COLUMNS: readonly Column[] = [
   { title: 'AGE', width: 11, align: 'right', sort: 'age', of: ({ age }) => ageText(age) },
-  { title: 'Recv-Q', width: 8, align: 'right', sort: 'recvq', of: ({ socket }) => String(socket.recvQueue) },
+  { title: 'Recv-Q', width: 8, align: 'right', sort: 'recvq', of: ({ socket }) => String(socket.recvQueue ?? '?') },
   { title: 'Local', width: 21, of: ({ socket }) => formatEndpoint(socket.local) },
   { title: 'Peer', width: 21, sort: 'peer', of: ({ socket }) => formatEndpoint(socket.peer) },
   { title: 'FD', width: 7, of: ({ holders }) => holders.map(({ fds }) => fds.join('+')).join(',') || '-' },

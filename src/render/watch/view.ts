@@ -60,7 +60,7 @@ export const placeOf = (rows: readonly WatchRow[], { selected }: View): number =
   );
 
 const SOCKET_ORDER: Readonly<Record<Exclude<SocketSort, 'age'>, (a: SocketRow, b: SocketRow) => number>> = {
-  recvq: (a, b) => b.socket.recvQueue - a.socket.recvQueue,
+  recvq: (a, b) => (b.socket.recvQueue ?? -1) - (a.socket.recvQueue ?? -1),
   peer: (a, b) => comparePeers(a.socket.peer, b.socket.peer),
 };
 
