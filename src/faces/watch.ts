@@ -25,8 +25,8 @@ const HELP = `unclosed watch [PID]: shows leaks as they grow, until you end it. 
 (? explains its keys); into a pipe or a file it is a line for each look and each change.
 
 How long, how often
-      --interval DURATION        time between two looks (default 2s, and longer where a look
-                                 would take more than 1.5 % of a processor)
+      --interval DURATION        time between two looks (default 2s, and up to 10s where
+                                 looks would take more than 1.5 % of a processor)
       --for DURATION             end after this time: 90s, 10m, 1h
       --until CONDITION          end when it holds: stuck > 100, fds >= 80%, oldest > 10m,
                                  full_in < 2h, growth > 5 (a minute), close_wait, entered,

@@ -15,8 +15,11 @@ import type { Until } from './until.ts';
 
 /** The ring of entries and exits is emptied so often: with 40,000 in a second it is a third full by then. */
 const DRAIN_MS = 250;
-/** Where nobody has said how often to look, the looks take at most this share of a core. */
+/** Where nobody has said how often to look, the looks take at most this share of a core, but are not further apart than this. */
 const MOST_CPU_SHARE = 0.015;
+const LONGEST_SPARING_MS = 10_000;
+/** The first looks are dearer than those that come, for nothing is compiled yet. */
+const WARM_UP = 5;
 
 /** Of a connection that came and went it is known who closed it, and not between which ends it was. */
 const NOT_BY_SOCKET = {
@@ -43,7 +46,7 @@ export class Watcher {
   #memory = new Memory();
   #state: WatchState | undefined;
   #load = { cpuMs: 0, at: 0 };
-  #lookCpuMs = 0;
+  #costs: readonly number[] = [];
 
   private constructor(machine: Machine, options: WatchOptions, trace: OpenTrace) {
     this.#machine = machine;
@@ -66,9 +69,11 @@ export class Watcher {
     if (this.#state) this.#state = { ...this.#state, rows: new Map(), isFirst: true };
   }
 
-  /** A processor's time that the last look took, in milliseconds. */
-  get lookCpuMs(): number {
-    return this.#lookCpuMs;
+  /** How far looks must be apart to be cheap, as the last of them tell: the median, for one may be disturbed. */
+  get sparingMs(): number {
+    if (this.#costs.length < WARM_UP) return 0;
+    const median = this.#costs.toSorted((a, b) => a - b)[WARM_UP >> 1] ?? 0;
+    return Math.min(median / MOST_CPU_SHARE, LONGEST_SPARING_MS);
   }
 
   look(): WatchFrame {
@@ -89,7 +94,7 @@ export class Watcher {
       trace: { ...(bySocket ? NOT_BY_SOCKET : trace), lost: source?.takeLost() ?? false },
       own: this.#ownLoad(snapshot.takenAt),
     });
-    this.#lookCpuMs = cpuMs() - before;
+    this.#costs = [...this.#costs, cpuMs() - before].slice(-WARM_UP);
     return this.#state.frame;
   }
 
@@ -157,8 +162,7 @@ export async function watch(
     if (frame === 'gone') return frame;
     if (frame) await show(frame);
     if (frame && pace.until?.holds(frame)) return 'reached';
-    const spared = pace.sparing ? watcher.lookCpuMs / MOST_CPU_SHARE : 0;
-    const next = at + Math.max(pace.intervalMs, spared);
+    const next = at + Math.max(pace.intervalMs, pace.sparing ? watcher.sparingMs : 0);
     // The last look is at the end of the time, or so near to it that another one would tell nothing.
     if (deadline - at < pace.intervalMs / 10) return 'over';
     await pause(Math.min(next, deadline) - performance.now(), pace);
