@@ -28,7 +28,7 @@ export function captureFrom(machine: Machine, options: CaptureOptions = {}): Sna
   if (!held) for (const entry of namespaces) reader.readStuck(entry);
   requireTables(reader);
   const takenAt = machine.now();
-  lookAgain(machine, held ?? reader, reader.sockets, options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs);
+  lookAgain(machine, held ?? reader, reader.sockets, options);
   const unseen = held ? [] : unseenNetns(machine, processes);
   if (unseen.length > 0) reader.gaps.push(netnsUnknown(unseen, privileges));
 
@@ -71,13 +71,17 @@ const SECOND_LOOK_MS = 150;
 function lookAgain(
   machine: Machine,
   reader: { dropGone(): void },
-  sockets: readonly TcpSocket[],
-  stuckAfterMs: number,
+  sockets: TcpSocket[],
+  { stuckAfterMs = DEFAULT_LIMITS.stuckAfterMs, memory }: CaptureOptions,
 ): void {
-  const unclear = sockets.some(
-    (socket) => socket.state === 'CLOSE_WAIT' && standingOf(socket, stuckAfterMs) === 'maybe',
-  );
-  if (!unclear) return;
+  const isUnclear = (socket: TcpSocket): boolean =>
+    socket.state === 'CLOSE_WAIT' && standingOf(socket, stuckAfterMs) === 'maybe';
+  if (memory && !memory.isEmpty) {
+    memory.keepKnown(sockets, isUnclear);
+    return;
+  }
+  memory?.keepKnown(sockets, () => false);
+  if (!sockets.some(isUnclear)) return;
   machine.pause(SECOND_LOOK_MS);
   reader.dropGone();
 }

@@ -25,20 +25,23 @@ export async function capture(options: CaptureOptions & Where = {}): Promise<Sna
 }
 
 /** A source that was named is used or refused, and no other one tried. */
-const withSource = <T extends CaptureOptions & Where>(options: T): T =>
+export const withSource = <T extends CaptureOptions & Where>(options: T): T =>
   options.from === undefined && options.source?.startsWith('bpf') ? { ...options, only: 'bpf' } : options;
 
 export type Look = { snapshot: Snapshot; diagnosis: Diagnosis; limits: Limits; rows: () => SocketRow[] };
 
+export type LookOptions = CaptureOptions & { filter?: Filter; numeric?: boolean; limits?: Limits };
+
 /** Captures, filters and diagnoses. */
-export async function look(
-  options: CaptureOptions & Where & { filter?: Filter; numeric?: boolean; limits?: Limits },
-): Promise<Look> {
+export const look = async (options: LookOptions & Where): Promise<Look> =>
+  lookAt(await machineOf(options), withSource(options));
+
+/** The same of a machine that is there already. */
+export function lookAt(machine: Machine, options: LookOptions): Look {
   const { filter = {} } = options;
   const set = options.limits ?? DEFAULT_LIMITS;
   const limits = { ...set, stuckAfterMs: options.stuckAfterMs ?? set.stuckAfterMs };
-  const machine = await machineOf(options);
-  const whole = captureFrom(machine, withSource({ ...options, stuckAfterMs: limits.stuckAfterMs }));
+  const whole = captureFrom(machine, { ...options, stuckAfterMs: limits.stuckAfterMs });
   const seen = applyFilter(whole, filter);
   const snapshot = options.numeric ? withoutNames(seen) : seen;
   const diagnosis = diagnose(snapshot, limits);

@@ -5,6 +5,7 @@ import type { Machine, ProcessEntry } from '../kernel/machine.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { type ClosedSearch, findClosedButHeld } from './closed-but-held.ts';
+import type { Memory } from './memory.ts';
 import type { NamespaceReader } from './namespaces.ts';
 
 /** What to look at. Times in milliseconds. */
@@ -19,6 +20,8 @@ export type CaptureOptions = {
   allHolders?: boolean;
   /** Search for descriptors of closed sockets: when counters say there are some, always, or never. */
   closedButHeld?: 'auto' | 'always' | 'never';
+  /** What earlier looks have seen: spares the second look at sockets that may only be passing through. */
+  memory?: Memory;
   /** Fail rather than read in another way. */
   only?: 'bpf';
 };

@@ -2,7 +2,7 @@ import type { Diagnosis, SocketRow } from '../model/finding.ts';
 import { ageOf } from './ages.ts';
 
 /** The CLOSE_WAIT sockets of a diagnosis, finding by finding, the oldest first, with all their holders. */
-export function socketRows({ findings }: Diagnosis): SocketRow[] {
+export function socketRows({ findings }: Pick<Diagnosis, 'findings'>): SocketRow[] {
   return findings.flatMap(({ subject, cause }) => {
     const processes = [
       ...(subject.process && subject.kind === 'held' ? [subject.process] : []),

@@ -9,6 +9,7 @@ export const COMMANDS = {
   read: async () => (await import('./read.ts')).readCommand,
   demo: async () => (await import('./demo.ts')).demoCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  watch: async () => (await import('./watch.ts')).watchCommand,
   check: async () => (await import('./check.ts')).checkCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
   relieve: async () => (await import('./relieve.ts')).relieveCommand,

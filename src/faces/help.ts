@@ -3,6 +3,7 @@ process, since when, and what to do now.
 
 Usage
   unclosed [PID] [options]       report on this machine (same as: unclosed report [PID])
+  unclosed watch [PID]           live: leaks as they grow: unclosed help watch
   unclosed check                 a check for Nagios, Icinga and others: unclosed help check
   unclosed record DIR            save what the kernel says, for a report elsewhere
   unclosed read FILE...          the report on what lsof, ss or netstat printed elsewhere

@@ -7,6 +7,7 @@ const FORMATS: Record<Style, Parameters<typeof styleText>[0]> = {
   ok: 'green',
   strong: 'bold',
   dim: 'dim',
+  selected: 'inverse',
 };
 
 const plain: Paint = (_style, text) => text;

@@ -35,6 +35,10 @@ const pidfdSendSignal_ = libc.func('long syscall(long number, int pidfd, int sig
 const prlimit_ = libc.func(
   'long syscall(long number, int pid, int resource, const uint64_t *new_limit, uintptr_t old_limit)',
 );
+const mmap_ = libc.func('void *mmap(void *addr, size_t length, int prot, int flags, int fd, long offset)');
+const munmap_ = libc.func('int munmap(void *addr, size_t length)');
+const setrlimit_ = libc.func('int setrlimit(int resource, const uint64_t *rlim)');
+const sysconf_ = libc.func('long sysconf(int name)');
 const openByHandle_ = libc.func('int open_by_handle_at(int mount_fd, const uint8_t *handle, int flags)');
 
 function check(result: number | bigint, call: string): number {
@@ -302,3 +306,29 @@ export function probePeer(fd: number, seconds: number, probes: number): void {
   set(SOL_TCP, TCP_KEEPCNT, probes);
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
 }
+// include/uapi/asm-generic/mman-common.h, include/uapi/asm-generic/resource.h
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const RLIMIT_MEMLOCK = 8;
+/** The kernel's answer to everything about mappings that is no address: MAP_FAILED, -1. */
+const MAP_FAILED = 2n ** 64n - 1n;
+
+const SC_PAGESIZE = 30; // glibc and musl
+export const pageSize = (): number => check(sysconf_(SC_PAGESIZE), 'sysconf');
+
+/** Memory that is shared with the kernel. `bytes` must not be touched any more once it is unmapped. */
+export type Mapping = { bytes: Uint8Array; unmap(): void };
+
+export function map(fd: number, offset: number, length: number, access: 'read' | 'write'): Mapping {
+  const protection = access === 'write' ? PROT_READ | PROT_WRITE : PROT_READ;
+  const address: bigint | null = mmap_(null, length, protection, MAP_SHARED, fd, offset);
+  if (address === null || address === MAP_FAILED) throw new SystemError(getSystemErrorName(-koffi.errno()), 'mmap');
+  return { bytes: new Uint8Array(koffi.view(address, length)), unmap: () => munmap_(address, length) };
+}
+
+/** Lets this process lock as much memory as it wants: before Linux 5.11 BPF maps count as locked. */
+export const allowLockedMemory = (): void => {
+  const unlimited = 2n ** 64n - 1n;
+  check(setrlimit_(RLIMIT_MEMLOCK, new BigUint64Array([unlimited, unlimited])), 'setrlimit');
+};

@@ -46,7 +46,7 @@ export function renderJson(snapshot: Snapshot, diagnosis: Diagnosis, rows?: Sock
 }
 
 // JSON.stringify escapes the C0 controls; a terminal obeys some of the others too.
-const escapeControls = (text: string): string =>
+export const escapeControls = (text: string): string =>
   text.replace(/[\u007f-\u009f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 
 const sourceOf = (source: Source): object => (source.kind === 'live' ? { kind: 'live' } : source);
@@ -62,7 +62,7 @@ function growthOf({ afterMs, before, appeared, gone, stayed }: Growth): object {
   };
 }
 
-const seconds = (milliseconds: number): number => Math.round(milliseconds) / 1000;
+export const seconds = (milliseconds: number): number => Math.round(milliseconds) / 1000;
 
 function findingOf(finding: Finding, { listeners }: Snapshot): object {
   const { subject, age, arrivals, fds } = finding;
@@ -120,7 +120,7 @@ function listenerPid({ process, listener }: Case): number | null {
   return process && listener?.inode !== undefined && process.sockets?.has(listener.inode) ? process.pid : null;
 }
 
-function fdsOf({ open, limit, fullInMs }: NonNullable<Finding['fds']>): object {
+export function fdsOf({ open, limit, fullInMs }: NonNullable<Finding['fds']>): object {
   return {
     open,
     limit: limit ?? null,
@@ -200,7 +200,7 @@ const ageFields = ({ atLeastMs, atMostMs }: AgeRange): object => ({
 });
 
 /** ISO 8601 in UTC from seconds since 1970, without a clock: days to a date as in Hinnant's civil_from_days. */
-function isoTime(secondsSince1970: number): string {
+export function isoTime(secondsSince1970: number): string {
   const milliseconds = Math.round(secondsSince1970 * 1000);
   const days = Math.floor(milliseconds / 86_400_000);
   const rest = milliseconds - days * 86_400_000;

@@ -1,5 +1,5 @@
 /** Styles text for a terminal, or gives it back as it is. */
-export type Style = 'critical' | 'warning' | 'ok' | 'strong' | 'dim';
+export type Style = 'critical' | 'warning' | 'ok' | 'strong' | 'dim' | 'selected';
 export type Paint = (style: Style, text: string) => string;
 
 /**

@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const BIN = fileURLToPath(new URL('../../src/bin.ts', import.meta.url));
+export const BIN = fileURLToPath(new URL('../../src/bin.ts', import.meta.url));
 
 export type Run = { code: number | null; stdout: string; stderr: string };
 
 /** Runs the command line as a process of its own, with its output on a pipe. */
-export function unclosed(...args: string[]): Promise<Run> {
+export const unclosed = (...args: string[]): Promise<Run> => run(process.execPath, [BIN, ...args]);
+
+export function run(program: string, args: string[]): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -16,18 +16,22 @@ const STX = 0x63; // BPF_STX | BPF_MEM
 const ST = 0x62; // BPF_ST | BPF_MEM
 const SOURCE_REGISTER = 0x08; // BPF_X
 const ALU64 = 0x07;
-const ALU = { add: 0x00, and: 0x50, leftShift: 0x60, move: 0xb0 } as const;
+const ALU = { add: 0x00, and: 0x50, leftShift: 0x60, rightShift: 0x70, move: 0xb0 } as const;
 const JUMP = 0x05;
 const CONDITION = { always: 0x00, equal: 0x10, notEqual: 0x50 } as const;
 const CALL = 0x85;
+const LOAD_64 = 0x18; // BPF_LD | BPF_DW | BPF_IMM
+const PSEUDO_MAP_FD = 1;
 const EXIT = 0x95;
 
 /** Kernel functions that programs call, by their numbers (enum bpf_func_id in include/uapi/linux/bpf.h). */
 export const HELPER = {
+  get_current_pid_tgid: 14,
   get_current_task: 35,
   probe_read_kernel: 113,
   jiffies64: 118,
   seq_write: 127,
+  ringbuf_output: 130,
   skc_to_tcp_sock: 137,
   sock_from_file: 162,
 } as const;
@@ -65,6 +69,15 @@ export class Assembler {
 
   leftShift(dst: Register, operand: Operand): this {
     return this.#alu(ALU.leftShift, dst, operand);
+  }
+
+  rightShift(dst: Register, operand: Operand): this {
+    return this.#alu(ALU.rightShift, dst, operand);
+  }
+
+  /** dst = the map behind a descriptor (BPF_LD_IMM64 with BPF_PSEUDO_MAP_FD), which takes two instructions. */
+  loadMap(dst: Register, fd: number): this {
+    return this.#emit(LOAD_64, dst, PSEUDO_MAP_FD, 0, fd).#emit(0, 0, 0, 0, 0);
   }
 
   /** dst = *(base + offset) */

@@ -1,17 +1,15 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { ParseError, SystemError } from '../../model/errors.ts';
 import { parseStatus } from '../../parse/proc-pid.ts';
 import { ticksPerSecond } from '../libc.ts';
 import type { HeldAnswer, HeldRequest } from '../machine.ts';
+import { isFirstPidNamespace } from '../pid-namespace.ts';
 import { HeldSocketIterator } from './iterator.ts';
 import { type HeldProgramRequest, MissingType } from './program.ts';
 import { KernelTypes } from './types.ts';
 import { readTypesCache, writeTypesCache } from './types-cache.ts';
 
 type Kind = HeldProgramRequest['kind'];
-
-/** PROC_PID_INIT_INO (include/linux/proc_ns.h): the first pid namespace. */
-const FIRST_PID_NAMESPACE = 'pid:[4026531836]';
 
 // include/uapi/linux/capability.h
 const CAP_SYS_ADMIN = 21n;
@@ -91,20 +89,12 @@ function openIterator(request: HeldProgramRequest & { pid?: number }, types: Ker
   }
 }
 
-function requireCapabilities(): void {
+export function requireCapabilities(): void {
   const path = '/proc/self/status';
   const { capEff = 0n } = parseStatus(readFileSync(path, 'latin1'), path);
   const has = (capability: bigint): boolean => ((capEff >> capability) & 1n) === 1n;
   if (!has(CAP_SYS_ADMIN) && !(has(CAP_BPF) && has(CAP_PERFMON)))
     throw new SystemError('EPERM', 'BPF needs root, or CAP_BPF and CAP_PERFMON');
-}
-
-function isFirstPidNamespace(): boolean {
-  try {
-    return readlinkSync('/proc/self/ns/pid') === FIRST_PID_NAMESPACE;
-  } catch {
-    return false; // numbers are then translated, which is right everywhere
-  }
 }
 
 function asSystemError(error: unknown): SystemError {

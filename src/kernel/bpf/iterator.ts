@@ -2,14 +2,13 @@ import { readSync } from 'node:fs';
 import { SystemError } from '../../model/errors.ts';
 import type { HeldField } from '../../parse/held-socket.ts';
 import * as libc from '../libc.ts';
+import { loadProgram } from './load.ts';
 import { type HeldProgramRequest, heldSocketProgram, MissingType } from './program.ts';
 import type { KernelTypes } from './types.ts';
 
-// enum bpf_cmd, bpf_prog_type and bpf_attach_type in include/uapi/linux/bpf.h
-const BPF_PROG_LOAD = 5;
+// enum bpf_cmd and bpf_attach_type in include/uapi/linux/bpf.h
 const BPF_LINK_CREATE = 28;
 const BPF_ITER_CREATE = 33;
-const BPF_PROG_TYPE_TRACING = 26;
 const BPF_TRACE_ITER = 28;
 
 /** The kernel fills at most 32 KB in one read, and never splits a record. */
@@ -25,6 +24,8 @@ export class HeldSocketIterator {
   readonly absent: readonly HeldField[];
   readonly #program: number;
   readonly #link: number;
+  /** Bytes of the pass before, and some more: a pass that is repeated needs no larger buffer on the way. */
+  #expected = READ_SIZE * 4;
 
   /** `pid` limits it to one process, where the kernel can (Linux 6.1). Throws SystemError or MissingType. */
   constructor(request: HeldProgramRequest, types: KernelTypes, pid?: number) {
@@ -32,7 +33,7 @@ export class HeldSocketIterator {
     if (target === undefined) throw new MissingType('this kernel has no iterator over descriptors (Linux 5.8)');
     const { instructions, absent } = heldSocketProgram(request, types.member);
     this.absent = absent;
-    this.#program = loadProgram(instructions, target);
+    this.#program = loadProgram(instructions, BPF_TRACE_ITER, target);
     try {
       this.#link = createLink(this.#program, pid);
     } catch (error) {
@@ -47,7 +48,9 @@ export class HeldSocketIterator {
     attributes.bytes.fill(0).writeUInt32LE(this.#link, 0); // link_fd, flags
     const iterator = libc.bpf(BPF_ITER_CREATE, attributes, 'ITER_CREATE');
     try {
-      return readAll(iterator);
+      const bytes = readAll(iterator, this.#expected);
+      this.#expected = bytes.length + READ_SIZE * 2;
+      return bytes;
     } finally {
       libc.close(iterator);
     }
@@ -59,8 +62,8 @@ export class HeldSocketIterator {
   }
 }
 
-function readAll(fd: number): Uint8Array {
-  let bytes = Buffer.allocUnsafeSlow(READ_SIZE * 4);
+function readAll(fd: number, expected: number): Uint8Array {
+  let bytes = Buffer.allocUnsafeSlow(expected);
   let length = 0;
   for (let empty = 0; empty < MOST_EMPTY_READS; ) {
     if (bytes.length - length < READ_SIZE) {
@@ -80,60 +83,6 @@ function readAll(fd: number): Uint8Array {
     }
   }
   throw new SystemError('EAGAIN', 'read BPF iterator');
-}
-
-/** Licences that the helper bpf_probe_read_kernel asks for; the string only says so to the kernel. */
-const LICENSE = Buffer.from('GPL\0');
-
-function loadProgram(instructions: Uint8Array, target: number): number {
-  const code = libc.allocate(instructions.length);
-  code.bytes.set(instructions);
-  const license = libc.allocate(LICENSE.length);
-  license.bytes.set(LICENSE);
-  // union bpf_attr for BPF_PROG_LOAD, as long as it was in Linux 5.8.
-  const attributes = libc.allocate(120);
-  const { bytes } = attributes;
-  bytes.fill(0);
-  bytes.writeUInt32LE(BPF_PROG_TYPE_TRACING, 0); // prog_type
-  bytes.writeUInt32LE(instructions.length / 8, 4); // insn_cnt
-  bytes.writeBigUInt64LE(BigInt(code.address), 8); // insns
-  bytes.writeBigUInt64LE(BigInt(license.address), 16); // license
-  bytes.write('unclosed', 48, 15, 'latin1'); // prog_name
-  bytes.writeUInt32LE(BPF_TRACE_ITER, 68); // expected_attach_type
-  bytes.writeUInt32LE(target, 108); // attach_btf_id
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return libc.bpf(BPF_PROG_LOAD, attributes, 'PROG_LOAD');
-    } catch (error) {
-      if (!(error instanceof SystemError) || error.code === 'EPERM') throw error;
-      if (error.code === 'EAGAIN' && attempt < MOST_LOADS) continue;
-      throw new SystemError(error.code, `${error.call}: ${reasonOf(attributes)}`);
-    }
-  }
-}
-
-/** The verifier gives up with EAGAIN when a signal arrives, as a profiler sends them. */
-const MOST_LOADS = 10;
-
-const LOG_SIZE = 1 << 20;
-
-/** What the verifier has against a program: the last lines of its log. */
-function reasonOf(attributes: libc.Memory): string {
-  const log = libc.allocate(LOG_SIZE);
-  log.bytes.fill(0);
-  attributes.bytes.writeUInt32LE(1, 24); // log_level
-  attributes.bytes.writeUInt32LE(LOG_SIZE, 28); // log_size
-  attributes.bytes.writeBigUInt64LE(BigInt(log.address), 32); // log_buf
-  try {
-    libc.close(libc.bpf(BPF_PROG_LOAD, attributes, 'PROG_LOAD'));
-    return 'refused once, then not';
-  } catch {
-    const text = log.bytes.toString('latin1', 0, log.bytes.indexOf(0));
-    const lines = text
-      .split('\n')
-      .filter((line) => line !== '' && !/^(processed|verification time|stack depth)/.test(line));
-    return lines.at(-1) ?? 'the verifier says nothing';
-  }
 }
 
 function createLink(program: number, pid: number | undefined): number {

@@ -7,6 +7,7 @@ const VMLINUX = '/sys/kernel/btf/vmlinux';
 /** Everything that is looked up in them by name. */
 const NAMES = [
   'bpf_iter_task_file',
+  'btf_trace_inet_sock_set_state',
   'file',
   'inet_connection_sock',
   'inode',
@@ -49,6 +50,10 @@ export class KernelTypes {
 
   func(name: string): number | undefined {
     return this.#number(`func ${name}`, (btf) => btf.id('func', name));
+  }
+
+  typedef(name: string): number | undefined {
+    return this.#number(`typedef ${name}`, (btf) => btf.id('typedef', name));
   }
 
   enumerator(enumName: string, name: string): number | undefined {

@@ -1,0 +1,73 @@
+import type { Case } from '../../model/finding.ts';
+import type { TcpSocket } from '../../model/socket.ts';
+
+/** Which sockets a case has, to be compared with those of the next look. */
+export type SocketIds = {
+  /** Sorted. */
+  inodes: Uint32Array;
+  /** Sockets without a file, by their ends. */
+  others: ReadonlySet<string>;
+  /** Descriptors of closed sockets have only their number. */
+  closed: number;
+};
+
+export const NO_SOCKETS: SocketIds = { inodes: new Uint32Array(), others: new Set(), closed: 0 };
+
+const endsOf = ({ netns, local, peer }: TcpSocket): string =>
+  `${netns} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
+
+export function socketIds({ sockets, closedFds }: Case): SocketIds {
+  const inodes = new Uint32Array(sockets.length);
+  const others = new Set<string>();
+  let count = 0;
+  for (const socket of sockets) {
+    const { inode } = socket;
+    if (inode === undefined) others.add(endsOf(socket));
+    else inodes[count++] = inode;
+  }
+  return { inodes: inodes.subarray(0, count).sort(), others, closed: closedFds };
+}
+
+/** How many came and went between two looks. */
+export function compare(before: SocketIds, now: SocketIds): { entered: number; left: number } {
+  const both = common(before.inodes, now.inodes);
+  let stayed = 0;
+  for (const ends of now.others) if (before.others.has(ends)) stayed++;
+  return {
+    entered: now.inodes.length - both + (now.others.size - stayed) + Math.max(0, now.closed - before.closed),
+    left: before.inodes.length - both + (before.others.size - stayed) + Math.max(0, before.closed - now.closed),
+  };
+}
+
+function common(a: Uint32Array, b: Uint32Array): number {
+  let both = 0;
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const [x = 0, y = 0] = [a[i], b[j]];
+    if (x === y) both++;
+    if (x <= y) i++;
+    if (y <= x) j++;
+  }
+  return both;
+}
+
+/** The sockets of a case that were not there before: the youngest, and there are `entered` of them. */
+export function newSockets({ sockets }: Case, before: SocketIds, entered: number): TcpSocket[] {
+  const found: TcpSocket[] = [];
+  for (let index = sockets.length - 1; index >= 0 && found.length < entered; index--) {
+    const socket = sockets[index];
+    if (socket && !has(before, socket)) found.push(socket);
+  }
+  return found;
+}
+
+function has({ inodes, others }: SocketIds, socket: TcpSocket): boolean {
+  if (socket.inode === undefined) return others.has(endsOf(socket));
+  let low = 0;
+  let high = inodes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((inodes[middle] ?? 0) < socket.inode) low = middle + 1;
+    else high = middle;
+  }
+  return inodes[low] === socket.inode;
+}
