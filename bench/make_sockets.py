@@ -4,7 +4,7 @@
     --stuck N --in P      N sockets in CLOSE_WAIT, spread over P processes
     --established M       M established connections, all in the first of these processes; where RLIMIT_NOFILE cannot be
                           raised that far, in as few processes as it allows. Other processes have the other ends
-    --files F             F descriptors of /dev/null, all in the first of these processes
+    --files F             F descriptors of /dev/null, spread over these processes
     --idle E              E processes that do nothing
     --namespaces N        N network namespaces of one process each, with one listener and one socket in CLOSE_WAIT
 
@@ -134,7 +134,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def make(o: argparse.Namespace) -> dict:
     start_idle(o.idle)
-    holders = [spawn(hold, number + 1, *share, 0 if number else o.files) for number, share in enumerate(plan(o))]
+    shares = plan(o)
+    files = o.files // max(1, len(shares))
+    holders = [spawn(hold, number + 1, *share, files) for number, share in enumerate(shares)]
     namespaces = [spawn(live_in_a_namespace) for _ in range(o.namespaces)]
     for child in [*holders, *namespaces]:
         child.link.receive()

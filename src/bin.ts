@@ -2,7 +2,6 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { cacheDirectory } from './kernel/cache-directory.ts';
 
 // The first and last line of every run: older versions of Node.js must get this far and be told.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -19,9 +18,12 @@ if (major < 22 || (major === 22 && minor < 18)) {
   // Most runs end before what the optimizing compiler makes would pay: a fifth of the processor time less without it.
   setFlagsFromString('--no-opt');
   // Compiled code of the run before: a report takes 25 ms less of the processor with it.
-  const cache = cacheDirectory();
-  if (cache !== undefined) enableCompileCache(join(cache, 'code'));
-  import('./faces/cli.ts')
+  import('./kernel/cache-directory.ts')
+    .then(({ cacheDirectory }) => {
+      const cache = cacheDirectory();
+      if (cache !== undefined) enableCompileCache(join(cache, 'code'));
+      return import('./faces/cli.ts');
+    })
     .then(({ main }) => main(process.argv.slice(2), process, process.env))
     .then((code) => {
       process.exitCode = code;

@@ -2,8 +2,8 @@ import type { Case, Scenario } from '../case.ts';
 import { BY_HAND, ours } from '../commands.ts';
 
 const amongFiles = (files: number): Scenario => ({
-  label: `100 in CLOSE_WAIT, ${files.toLocaleString('en')} other descriptors in the same process`,
-  make: ['--stuck', '100', '--files', String(files)],
+  label: `100 in CLOSE_WAIT, ${files.toLocaleString('en')} other descriptors in the same 4 processes`,
+  make: ['--stuck', '100', '--in', '4', '--files', String(files)],
   commands: [ours('--source', 'netlink'), ...BY_HAND],
 });
 
