@@ -6,6 +6,7 @@ import {
   type Evidence,
   type Finding,
   type Limits,
+  type NextStep,
   type Verdict,
 } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
@@ -72,7 +73,7 @@ function findingOf(
   const inAll = subject.kind !== 'backlog' && subject.process ? (held.get(subject.process) ?? 0) : 0;
   const alsoHeld = Math.max(0, inAll - heldIn(subject));
   const facts = { cause, ...(age && { age }), ...(fds && { fds }) };
-  const judged = judgeSeverity(subject, facts, limits, alsoHeld);
+  const judged = judgeSeverity(subject, { ...facts, patterns: pattern.patterns }, limits, alsoHeld);
   // Whether young sockets are on their way out is no longer the question when they have filled the table.
   const tooMany = cause === 'churn' && judged.severity !== 'ok';
   const told = tooMany ? 'unknown' : cause;
@@ -94,9 +95,18 @@ function findingOf(
       ...threadEvidence(subject, cause),
       ...ageEvidence(subject),
     ]),
-    next: nextSteps(told, subject, snapshot.reading.asRoot),
+    next: [
+      ...nextSteps(told, subject, snapshot.reading.asRoot),
+      ...(judged.severity === 'ok' ? [] : relief(subject, snapshot)),
+    ],
   };
 }
+
+/** Of a machine that can still be reached. */
+const relief = ({ process, sockets }: Case, { source }: Snapshot): NextStep[] =>
+  process && sockets.length > 0 && source.kind === 'live'
+    ? [{ command: `unclosed relieve ${process.pid}`, why: 'what would help now, and what would not (a dry run)' }]
+    : [];
 
 const NO_PATTERN: Found = { patterns: [], evidence: [] };
 
