@@ -88,8 +88,12 @@ export const watchCommand = command(HELP, OPTIONS, async (values, positionals, s
   const pace = readPace(values);
   const { until } = pace;
   const options = await readOptions(values, positionals, surroundings);
-  const watcher = await Watcher.open(options);
+  // First, so that a signal finds somebody who cleans up.
   const ending = endOnSignals();
+  const watcher = await Watcher.open(options).catch((error: unknown) => {
+    ending.stop();
+    throw error;
+  });
   let last: WatchFrame | undefined;
   const seen = (frame: WatchFrame): void => {
     last = frame;
