@@ -2,15 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { BIN, type Run, run } from '../test/live/cli.ts';
 import type { Ready } from './workload.ts';
 
 const PLAY = fileURLToPath(new URL('../workloads/play.py', import.meta.url));
-const BIN = fileURLToPath(new URL('../src/bin.ts', import.meta.url));
 const READY_MS = 60_000;
 const COMMAND_MS = 30_000;
 const END_MS = 10_000;
-
-type Run = { code: number | null; stdout: string; stderr: string };
 
 export type Stage = {
   ready: Ready;
@@ -82,17 +80,5 @@ function firstInside({ pid }: ChildProcess): string {
 
 function beside(target: string, args: string[]): Promise<Run> {
   const nsenter = ['--target', target, '--net', '--pid', '--mount', process.execPath, BIN, ...args];
-  return new Promise((resolve, reject) => {
-    const child = spawn('nsenter', nsenter, { stdio: ['ignore', 'pipe', 'pipe'], timeout: COMMAND_MS });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
-  });
+  return run('nsenter', nsenter, COMMAND_MS);
 }

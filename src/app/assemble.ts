@@ -13,7 +13,6 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { parseServices } from '../parse/services.ts';
 import { parseFileNr, parsePortRange } from '../parse/sysctl.ts';
-import type { ClosedSearch } from './closed-but-held.ts';
 import { addStates, countStates, type NamespaceReader } from './namespaces.ts';
 import type { Found } from './search.ts';
 
@@ -22,19 +21,17 @@ export function assemble(
   machine: Machine,
   reader: NamespaceReader,
   processes: ProcessEntry[],
-  { walk, others, closed }: Found,
+  found: Found,
   { begun, takenAt }: { begun: number; takenAt: number },
 ): Snapshot {
+  const { walk, others, closed } = found;
   const { name, kernel, arch } = machine.host();
   const ends = others ? otherEnds(reader.sockets, others) : new Set<TcpSocket>();
-  const holders = describeHolders(machine, processes, walk, reader, ends, closed, arch, begun);
+  const holders = describeHolders(machine, processes, reader, found, ends, { arch, begun });
   const kept = others && heldOrOpposite(others, holders, ends);
   const byState = countStates(reader.sockets, reader.listeners.length);
   if (others) addStates(byState, others);
-  const tcpSockets = reader.namespaces.reduce<number | undefined>(
-    (sum, { sockets }) => (sum === undefined || sockets === undefined ? undefined : sum + sockets),
-    0,
-  );
+  const tcpSockets = reader.counted;
   const localPorts = holders.size > 0 ? attempt(() => parsePortRange(readText(machine, PORT_RANGE))) : undefined;
   const files = holders.size > 0 ? attempt(() => parseFileNr(readText(machine, '/proc/sys/fs/file-nr'))) : undefined;
   return {
@@ -129,12 +126,10 @@ const MOST_THREADS = 2000;
 function describeHolders(
   machine: Machine,
   processes: ProcessEntry[],
-  walk: Walk | undefined,
   reader: NamespaceReader,
+  { walk, closed }: Found,
   ends: Set<TcpSocket>,
-  closed: ClosedSearch,
-  arch: string,
-  begun: number,
+  { arch, begun }: { arch: string; begun: number },
 ): Map<number, Process> {
   const holders = new Map<number, Process>();
   if (!walk) return holders;

@@ -1,7 +1,7 @@
 import { standingOf } from '../diagnose/ages.ts';
 import { ListenerIndex } from '../diagnose/listeners.ts';
 import type { Walk } from '../kernel/holders.ts';
-import type { FdTable, HeldAnswer, Machine, NetNsEntry } from '../kernel/machine.ts';
+import { type FdTable, type HeldAnswer, type Machine, type NetNsEntry, NO_ANSWER } from '../kernel/machine.ts';
 import { CompactSocketFds } from '../kernel/socket-fds.ts';
 import type { SystemError } from '../model/errors.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
@@ -200,6 +200,5 @@ class SeenDescriptors {
 }
 
 /** Why a machine has no such pass, in words; undefined when it was not asked for. */
-export function refusalOf(error: SystemError): string | undefined {
-  return error.code === 'ENODATA' || error.call === 'BPF was not asked for' ? undefined : error.message;
-}
+export const refusalOf = ({ code, message }: SystemError): string | undefined =>
+  code === NO_ANSWER ? undefined : message;

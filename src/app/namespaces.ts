@@ -4,7 +4,7 @@ import { dumpTable, readTextTable, type Table } from '../kernel/tables.ts';
 import { isGone, SystemError } from '../model/errors.ts';
 import type { InodeMap } from '../model/inode-map.ts';
 import type { Gap, NetNs, ReadingSource } from '../model/snapshot.ts';
-import { type Listener, TCP_STATE, type TcpSocket, type TcpState } from '../model/socket.ts';
+import { endsOf, type Listener, TCP_STATE, type TcpSocket, type TcpState } from '../model/socket.ts';
 import { stateMask } from '../parse/inet-diag.ts';
 import { parseSockstat, type Sockstat } from '../parse/sockstat.ts';
 import { netlinkInterrupted, netlinkUnavailable, netnsDenied, notUnderstood, type Privileges } from './gaps.ts';
@@ -107,7 +107,7 @@ export class NamespaceReader {
         this.gaps.push(netnsDenied(nameOf(namespace), 'no way in is known', 'held', this.#privileges));
         continue;
       }
-      const table = this.#ask(namespace, others ? OTHERS | CLOSE_WAIT | LISTEN : CLOSE_WAIT, true);
+      const table = this.#askBeside(namespace, others ? OTHERS | CLOSE_WAIT | LISTEN : CLOSE_WAIT, true);
       for (const listener of table?.listeners ?? []) if (!isSeen(listener)) this.listeners.push(listener);
       for (const socket of table?.sockets ?? []) {
         if (socket.timer === 'timewait' || isSeen(socket)) continue;
@@ -118,17 +118,27 @@ export class NamespaceReader {
     return unheld;
   }
 
-  #ask(namespace: ReadNamespace, states: number, tcpInfo: boolean): Table | undefined {
+  /** Of what descriptors hold the rest is known all the same. */
+  #askBeside(namespace: ReadNamespace, states: number, tcpInfo: boolean): Table | undefined {
+    return this.#ask(namespace, states, tcpInfo, (error) =>
+      isEntering(error)
+        ? netnsDenied(nameOf(namespace), error.code, 'held', this.#privileges)
+        : netlinkUnavailable(error.message, 'held'),
+    );
+  }
+
+  /** Undefined when it was refused, which is a gap, or the namespace has ended. */
+  #ask(
+    namespace: ReadNamespace,
+    states: number,
+    tcpInfo: boolean,
+    gapOf: (error: SystemError) => Gap,
+  ): Table | undefined {
     try {
       return this.#withTables(namespace, (tables) => this.#dump(namespace, tables, states, tcpInfo));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      if (!isGone(error))
-        this.gaps.push(
-          isEntering(error)
-            ? netnsDenied(nameOf(namespace), error.code, 'held', this.#privileges)
-            : netlinkUnavailable(error.message, 'held'),
-        );
+      if (!isGone(error)) this.gaps.push(gapOf(error));
       return undefined;
     }
   }
@@ -272,7 +282,7 @@ export class NamespaceReader {
   }
 
   #closeWaitAgain(namespace: ReadNamespace): TcpSocket[] | undefined {
-    if (namespace.source === 'bpf') return this.#ask(namespace, CLOSE_WAIT, false)?.sockets;
+    if (namespace.source === 'bpf') return this.#askBeside(namespace, CLOSE_WAIT, false)?.sockets;
     if (namespace.source === 'netlink') return this.#again(namespace, CLOSE_WAIT, false)?.sockets;
     try {
       return readTextTable(this.#machine, namespace.entry).sockets.filter(({ state }) => state === 'CLOSE_WAIT');
@@ -284,13 +294,7 @@ export class NamespaceReader {
 
   #again(namespace: ReadNamespace, states: number, tcpInfo: boolean): Table | undefined {
     if (namespace.source !== 'netlink') return undefined;
-    try {
-      return this.#withTables(namespace, (tables) => this.#dump(namespace, tables, states, tcpInfo));
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      if (!isGone(error)) this.gaps.push(netlinkUnavailable(error.message, 'nothing'));
-      return undefined;
-    }
+    return this.#ask(namespace, states, tcpInfo, ({ message }) => netlinkUnavailable(message, 'nothing'));
   }
 
   /** TCP sockets of the whole machine that are in no table; absent when some table was not counted. */
@@ -320,8 +324,7 @@ export class NamespaceReader {
 }
 
 /** What tells a socket from others: its inode, or while it has none its ends. */
-const identityOf = ({ inode, netns, local, peer }: TcpSocket): string | number =>
-  inode ?? `${netns} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
+const identityOf = (socket: TcpSocket): string | number => socket.inode ?? endsOf(socket);
 
 /** Whether it failed on the way into the namespace, and not in asking there. */
 const isEntering = ({ call }: SystemError): boolean => /^(setns|open)\b/.test(call);

@@ -1,17 +1,9 @@
-import {
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  type Stats,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, realpathSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ReplayingMachine } from '../kernel/replayer.ts';
 import { Tape } from '../kernel/tape.ts';
 import { isDenied, UnclosedError } from '../model/errors.ts';
+import { makeFolder } from './folder.ts';
 import { VERSION } from './version.ts';
 
 const FORMAT = 'unclosed.recording/1';
@@ -58,19 +50,6 @@ export function writeRecording(tape: Tape, directory: string, scrubbed: boolean)
       'choose a folder with room that you may write to',
       { cause: error },
     );
-  }
-}
-
-/** With its parents, one by one: the recursive mkdir of Node.js does not end where the kernel makes no folders (/proc). */
-function makeFolder(directory: string): void {
-  try {
-    mkdirSync(directory, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
-    makeFolder(dirname(directory));
-    mkdirSync(directory, { mode: 0o700 });
   }
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { standingOf } from '../diagnose/ages.ts';
 import { isSentOn } from '../diagnose/relief/select.ts';
+import { frozenCgroupOf, thawCgroup } from '../kernel/freezer.ts';
 import { SystemError } from '../model/errors.ts';
 import type { Process } from '../model/process.ts';
 import { type Deed, type ReliefAction, type ReliefPlan, SOCKET_ACTIONS } from '../model/relief.ts';
@@ -57,7 +58,6 @@ async function onProcess(
       target.signal('SIGCONT');
       return undefined;
     case 'thaw': {
-      const { frozenCgroupOf, thawCgroup } = await import('../kernel/freezer.ts');
       thawCgroup(frozenCgroupOf(target.pid));
       return undefined;
     }

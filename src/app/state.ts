@@ -1,17 +1,8 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { UnclosedError } from '../model/errors.ts';
+import { makeFolder } from './folder.ts';
 import { VERSION } from './version.ts';
 
 // What was done to this machine is kept: a log of one JSON object a line, and recordings made before acting.
@@ -52,19 +43,6 @@ function requireOwn(directory: string): void {
   if (status.uid !== process.geteuid?.() || (status.mode & 0o022) !== 0) throw new Error('others may write to it');
 }
 
-/** With its parents, one by one, all of them for this user alone. */
-function makeDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') return;
-    if (code !== 'ENOENT' || dirname(directory) === directory) throw error;
-    makeDirectory(dirname(directory));
-    mkdirSync(directory, { mode: 0o700 });
-  }
-}
-
 const unwritable = (path: string, error: unknown): UnclosedError =>
   new UnclosedError(
     'STATE_UNWRITABLE',
@@ -99,7 +77,7 @@ export class ActionLog {
   /** Makes the folder. Throws where it cannot be written to: then nothing must be done. */
   prepare(): void {
     try {
-      makeDirectory(this.directory);
+      makeFolder(this.directory);
       requireOwn(this.directory);
     } catch (error) {
       throw unwritable(this.directory, error);

@@ -78,15 +78,15 @@ export function describeFilter(filter: Filter): string | undefined {
 export const readSource = (values: Values<typeof READING>): SourceChoice =>
   oneOf(values.source, '--source', [...SOURCES]) ?? 'auto';
 
+/** Where and how to look. */
 export function readCapture(
   values: Values<typeof READING>,
   { pids }: Filter,
-  stuckAfterMs: number | undefined,
   young: boolean,
-): CaptureOptions {
+): CaptureOptions & { source: SourceChoice } {
   const held = oneOf(values.held, '--held', ['auto', 'always', 'never']);
   return {
-    ...(stuckAfterMs !== undefined && { stuckAfterMs }),
+    source: readSource(values),
     ...(pids && { pids }),
     ...(held && { closedButHeld: held }),
     young,

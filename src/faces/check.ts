@@ -2,7 +2,7 @@ import { check, describeFinding } from '../app/check.ts';
 import { CHECK_STATES } from '../model/check.ts';
 import { UnclosedError } from '../model/errors.ts';
 import { renderCheck } from '../render/check.ts';
-import { FILTER, LIMITS, READING, readCapture, readFilter, readLimits, readPids, readSource } from './arguments.ts';
+import { FILTER, LIMITS, READING, readCapture, readFilter, readLimits, readPids } from './arguments.ts';
 import { type Command, command } from './command.ts';
 
 const HELP = `unclosed check [PID]: a check for Nagios, Icinga, Naemon, Sensu and their like, or for cron.
@@ -66,9 +66,8 @@ const checked = command(HELP, OPTIONS, async (values, positionals, { stdout, env
   const filter = readFilter(values, readPids(positionals));
   const { limits } = await readLimits(values, environment);
   const result = await check({
-    ...readCapture(values, filter, undefined, false),
+    ...readCapture(values, filter, false),
     ...(from !== undefined && { from }),
-    source: readSource(values),
     filter,
     limits,
     warning,

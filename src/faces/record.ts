@@ -1,6 +1,6 @@
 import { record as recordTo } from '../app/look.ts';
 import { plural } from '../model/words.ts';
-import { FILTER, LIMITS, READING, readCapture, readFilter, readLimits, readSource } from './arguments.ts';
+import { FILTER, LIMITS, READING, readCapture, readFilter, readLimits } from './arguments.ts';
 import { command, usage } from './command.ts';
 import { EXIT } from './exit.ts';
 
@@ -27,9 +27,9 @@ export const recordCommand = command(HELP, OPTIONS, async (values, [directory, .
   if (directory === undefined) throw usage('record needs a folder', 'unclosed record DIR');
   if (more.length > 0) throw usage(`record takes one folder, not also ${more.join(' ')}`);
   const { limits } = await readLimits(values, environment);
-  const capture = readCapture(values, readFilter(values, []), limits.stuckAfterMs, false);
+  const capture = readCapture(values, readFilter(values, []), false);
   const scrub = values.scrub ?? false;
-  const snapshot = await recordTo(directory, { ...capture, source: readSource(values), scrub });
+  const snapshot = await recordTo(directory, { ...capture, stuckAfterMs: limits.stuckAfterMs, scrub });
   const seen = `${plural(snapshot.sockets.filter(({ state }) => state === 'CLOSE_WAIT').length, 'CLOSE_WAIT socket')}, ${plural(snapshot.processCount, 'process', 'processes')}`;
   stdout.write(`recorded ${seen} to ${directory}\n`);
   stdout.write(

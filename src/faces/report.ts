@@ -11,7 +11,6 @@ import {
   readFilter,
   readLimits,
   readPids,
-  readSource,
 } from './arguments.ts';
 import { command, type Values } from './command.ts';
 import { EXIT } from './exit.ts';
@@ -26,10 +25,9 @@ export const reportCommand = command(HELP, OPTIONS, async (values, positionals, 
   const filter = readFilter(values, readPids(positionals));
   const { limits, changed, files } = await readLimits(values, environment);
   const seen = await look({
-    ...readCapture(values, filter, undefined, values.sockets === true || values.all === true),
+    ...readCapture(values, filter, values.sockets === true || values.all === true),
     limits,
     ...(from !== undefined && { from }),
-    source: readSource(values),
     filter,
     numeric: values.numeric ?? false,
   });

@@ -5,18 +5,7 @@ import { type Pace, type WatchEnd, Watcher, type WatchOptions, watch } from '../
 import { parseDuration } from '../model/amounts.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
 import type { WatchFrame } from '../model/watch.ts';
-import {
-  FILTER,
-  LIMITS,
-  OUTPUT,
-  oneOf,
-  READING,
-  readCapture,
-  readFilter,
-  readLimits,
-  readPids,
-  readSource,
-} from './arguments.ts';
+import { FILTER, LIMITS, OUTPUT, oneOf, READING, readCapture, readFilter, readLimits, readPids } from './arguments.ts';
 import { command, type Surroundings, usage, type Values } from './command.ts';
 import { EXIT } from './exit.ts';
 import { pageWidth, terminalPaint } from './terminal.ts';
@@ -204,10 +193,9 @@ async function readOptions(
   const { limits } = await readLimits(values, environment);
   const trace = oneOf(values.trace, '--trace', [...TRACES]);
   return {
-    ...readCapture(values, filter, undefined, true),
+    ...readCapture(values, filter, true),
     filter,
     limits,
-    source: readSource(values),
     numeric: values.numeric ?? false,
     ...(trace && { trace }),
   };

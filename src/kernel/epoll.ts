@@ -2,6 +2,7 @@ import type { EpollSets, Process, SocketFds } from '../model/process.ts';
 import { isRingAtWork, parseEpollEntries } from '../parse/fdinfo.ts';
 import { attempt } from './attempt.ts';
 import { type Machine, readText } from './machine.ts';
+import { inodesByFd } from './socket-fds.ts';
 
 /**
  * While the kernel prints an epoll set it holds the set's mutex, which the event loop of the process needs too: 0.3 microseconds
@@ -29,19 +30,19 @@ export class EpollReader {
     if (!sockets || Math.max(sockets.size, openFds - MOST_LINKS_EACH) > MOST_SOCKETS) return undefined;
     const others = attempt(() => this.#machine.list(`/proc/${pid}/fd`));
     if (!others || others.length > MOST_SOCKETS + MOST_LINKS_EACH) return undefined;
-    const isSocket = numbersOf(sockets);
+    const byFd = inodesByFd(sockets);
     const waitedOn = new Set(threadList.flatMap(({ wait }) => (wait?.kind === 'events' ? (wait.fd ?? []) : [])));
     // Those that a thread waits on first: they are epoll sets for sure.
     const fds = others
       .map(Number)
-      .filter((fd) => !isSocket.has(fd))
+      .filter((fd) => !byFd.has(fd))
       .sort((a, b) => Number(waitedOn.has(b)) - Number(waitedOn.has(a)) || a - b);
     const looked = fds.slice(0, Math.min(MOST_LINKS_EACH, this.#linksLeft));
     this.#linksLeft -= looked.length;
-    return this.#readSets(pid, looked, sockets, looked.length === fds.length);
+    return this.#readSets(pid, looked, { sockets, byFd }, looked.length === fds.length);
   }
 
-  #readSets(pid: number, fds: number[], sockets: SocketFds, all: boolean): EpollSets {
+  #readSets(pid: number, fds: number[], held: HeldSockets, all: boolean): EpollSets {
     const result: EpollSets = { sets: [], complete: all };
     for (const fd of fds) {
       const name = attempt(() => this.#machine.link(`/proc/${pid}/fd/${fd}`));
@@ -50,31 +51,20 @@ export class EpollReader {
         result.complete = false;
       if (name !== EPOLL) continue;
       const entries = attempt(() => parseEpollEntries(readText(this.#machine, path), path));
-      if (entries) result.sets.push({ fd, sockets: inodesOf(entries, sockets) });
+      if (entries) result.sets.push({ fd, sockets: inodesOf(entries, held) });
       else result.complete = false;
     }
     return result;
   }
 }
 
-function numbersOf(sockets: SocketFds): Set<number> {
-  const numbers = new Set<number>();
-  for (const inode of sockets.keys()) for (const fd of sockets.get(inode) ?? []) numbers.add(fd);
-  return numbers;
-}
+type HeldSockets = { sockets: SocketFds; byFd: ReadonlyMap<number, number> };
 
 /** Before Linux 4.13 only the number tells which socket it is, which may be another's by now. */
-function inodesOf(entries: ReturnType<typeof parseEpollEntries>, sockets: SocketFds): Map<number, number> {
-  const byFd = entries.some(({ inode }) => inode === undefined) ? inodeByFd(sockets) : undefined;
+function inodesOf(entries: ReturnType<typeof parseEpollEntries>, { sockets, byFd }: HeldSockets): Map<number, number> {
   const events = new Map<number, number>();
-  for (const { fd, inode = byFd?.get(fd), events: asked } of entries) {
+  for (const { fd, inode = byFd.get(fd), events: asked } of entries) {
     if (inode !== undefined && sockets.has(inode)) events.set(inode, asked);
   }
   return events;
-}
-
-function inodeByFd(sockets: SocketFds): Map<number, number> {
-  const inodes = new Map<number, number>();
-  for (const inode of sockets.keys()) for (const fd of sockets.get(inode) ?? []) inodes.set(fd, inode);
-  return inodes;
 }

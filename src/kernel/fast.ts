@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { SystemError } from '../model/errors.ts';
 import type { DiagRequest } from '../parse/inet-diag.ts';
+import { attempt } from './attempt.ts';
 import * as libc from './libc.ts';
 import { type DatagramSink, type FdTable, type NetnsTables, OWN_NETNS } from './machine.ts';
+import { readKernelText } from './read-text.ts';
 import { dumpSockets } from './sock-diag.ts';
 import { CompactSocketFds } from './socket-fds.ts';
 
@@ -87,8 +89,8 @@ export function readCgroupPids(id: bigint): number[] {
 export function openNetns(id: number, path: string): NetnsTables {
   const open = () => {
     const sockstat = {
-      v4: readSmallFile('/proc/thread-self/net/sockstat'),
-      v6: readIfThere('/proc/thread-self/net/sockstat6'),
+      v4: readKernelText('/proc/thread-self/net/sockstat'),
+      v6: attempt(() => readKernelText('/proc/thread-self/net/sockstat6')) ?? '',
     };
     return { socket: libc.openSockDiag(), sockstat };
   };
@@ -105,22 +107,6 @@ export function openDiagIn(id: number, pid: number): { fd: number; close(): void
   const own = libc.fileStatusOf(OWN_NETNS).inode === id;
   const fd = own ? libc.openSockDiag() : inNetns(id, `/proc/${pid}/ns/net`, libc.openSockDiag);
   return { fd, close: () => libc.close(fd) };
-}
-
-function readSmallFile(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `read ${path}`);
-  }
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return ''; // a kernel without IPv6
-  }
 }
 
 /** Runs `action`, which must be synchronous, with the main thread in another namespace. */

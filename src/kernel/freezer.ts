@@ -1,6 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { SystemError } from '../model/errors.ts';
 import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
+import { attempt } from './attempt.ts';
+import { readKernelText } from './read-text.ts';
 
 /** A frozen cgroup: the file that thaws it, what to write there, and how many processes run on then. */
 type FrozenCgroup = { directory: string; file: string; thaw: string; pids: number };
@@ -10,17 +12,17 @@ type FrozenCgroup = { directory: string; file: string; thaw: string; pids: numbe
  * were asked for.
  */
 export function frozenCgroupOf(pid: number): FrozenCgroup {
-  for (const events of freezerFiles(readFile(`/proc/${pid}/cgroup`))) {
-    const state = readIfThere(events);
+  for (const events of freezerFiles(readKernelText(`/proc/${pid}/cgroup`))) {
+    const state = attempt(() => readKernelText(events));
     if (state === undefined || parseFrozen(state) !== true) continue;
     const directory = events.slice(0, events.lastIndexOf('/'));
     const isFirst = events.endsWith('/freezer.state');
-    const own = readFile(isFirst ? `${directory}/freezer.self_freezing` : `${directory}/cgroup.freeze`).trim();
+    const own = readKernelText(isFirst ? `${directory}/freezer.self_freezing` : `${directory}/cgroup.freeze`).trim();
     if (own !== '1') throw new SystemError('EBUSY', `${directory} is frozen by a cgroup above it`);
     return {
       ...(isFirst ? { file: events, thaw: 'THAWED' } : { file: `${directory}/cgroup.freeze`, thaw: '0' }),
       directory,
-      pids: readFile(`${directory}/cgroup.procs`).split('\n').filter(Boolean).length,
+      pids: readKernelText(`${directory}/cgroup.procs`).split('\n').filter(Boolean).length,
     };
   }
   throw new SystemError('ENOENT', `no frozen cgroup of pid ${pid}`);
@@ -31,21 +33,5 @@ export function thawCgroup({ file, thaw }: FrozenCgroup): void {
     writeFileSync(file, thaw, { flag: 'r+' });
   } catch (error) {
     throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `write ${file}`);
-  }
-}
-
-function readFile(path: string): string {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `read ${path}`);
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return undefined;
   }
 }

@@ -2,6 +2,7 @@ import type { Library, Runtime } from '../model/process.ts';
 import { recogniseLibraries } from '../parse/libraries.ts';
 import { attempt } from './attempt.ts';
 import { type FdTable, type Machine, readText } from './machine.ts';
+import { inodesByFd } from './socket-fds.ts';
 
 /** What is read at most in one report to recognise libraries: links of descriptors, and memory maps (1 ms each). */
 export class LibraryBudget {
@@ -31,8 +32,7 @@ export function readLibraries(
 
 /** Where the descriptors lead that are no sockets. */
 function filesOf(machine: Machine, pid: number, { count, sockets }: FdTable, budget: LibraryBudget): string[] {
-  const taken = new Set<number>();
-  for (const inode of sockets.keys()) for (const fd of sockets.get(inode) ?? []) taken.add(fd);
+  const taken = inodesByFd(sockets);
   const files: string[] = [];
   let left = (count ?? Number.POSITIVE_INFINITY) - taken.size;
   let free = 0;

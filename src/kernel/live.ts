@@ -14,6 +14,7 @@ import {
   type Machine,
   type NetNsEntry,
   type NetnsTables,
+  NO_ANSWER,
   OWN_NETNS,
   type ProcessEntry,
 } from './machine.ts';
@@ -75,7 +76,7 @@ export class LiveMachine implements Machine {
   }
 
   heldSockets(request: HeldRequest): HeldAnswer {
-    if (!this.#held) throw new SystemError('ENOSYS', 'BPF was not asked for');
+    if (!this.#held) throw new SystemError(NO_ANSWER, 'BPF was not asked for');
     return this.#held.read(request);
   }
 

@@ -47,6 +47,12 @@ export interface NetnsTables {
 }
 
 /**
+ * Stands for an errno where nobody was asked, as where a recording holds no answer: to whoever asks it is one more thing that
+ * cannot be read.
+ */
+export const NO_ANSWER = 'ENODATA';
+
+/**
  * Everything that is ever asked of a machine. The live one asks the kernel, a recording answers from files, and a
  * recorder stands between. All methods throw SystemError when the kernel refuses.
  */

@@ -69,6 +69,13 @@ export class CompactSocketFds implements SocketFds {
   }
 }
 
+/** Inodes by the numbers of their descriptors. */
+export function inodesByFd(sockets: SocketFds): Map<number, number> {
+  const inodes = new Map<number, number>();
+  for (const inode of sockets.keys()) for (const fd of sockets.get(inode) ?? []) inodes.set(fd, inode);
+  return inodes;
+}
+
 function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
   const larger = new Uint32Array(array.length * 2);
   larger.set(array);

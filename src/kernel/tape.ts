@@ -1,4 +1,5 @@
 import { SystemError } from '../model/errors.ts';
+import { NO_ANSWER } from './machine.ts';
 
 /** One answer of a machine: bytes, or the errno with which it refused and the call: `EACCES open /proc/1/fd`. */
 export type Answer = { bytes: Uint8Array } | { refused: string };
@@ -23,7 +24,7 @@ export class Tape {
     const turn = this.#played.get(question) ?? 0;
     this.#played.set(question, turn + 1);
     const answer = answers?.[Math.min(turn, answers.length - 1)];
-    if (answer === undefined) throw new SystemError(NOT_ON_TAPE, question);
+    if (answer === undefined) throw new SystemError(NO_ANSWER, question);
     if ('refused' in answer) throw refusal(answer.refused, question);
     return answer.bytes;
   }
@@ -41,6 +42,3 @@ function refusal(refused: string, question: string): SystemError {
   const [code = refused, ...call] = refused.split(' ');
   return new SystemError(code, call.length > 0 ? call.join(' ') : question);
 }
-
-/** Stands for an errno where a recording holds no answer: to whoever asks it is one more thing that cannot be read. */
-const NOT_ON_TAPE = 'ENODATA';

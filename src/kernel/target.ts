@@ -5,9 +5,10 @@ import type { TcpSocket } from '../model/socket.ts';
 import { TCP_STATE } from '../model/socket.ts';
 import { StructReader } from '../parse/bytes.ts';
 import { parseBootTime, parseLimits, parseStat } from '../parse/proc-pid.ts';
-import { readTcpInfoTimes, type TcpInfoTimes } from '../parse/tcp-info.ts';
+import { noTcpInfo, readTcpInfoTimes } from '../parse/tcp-info.ts';
 import * as libc from './libc.ts';
 import { USER_HZ } from './process-facts.ts';
+import { readKernelText } from './read-text.ts';
 import { destroySocket } from './sock-diag.ts';
 
 /** The times are in ticks and whole seconds, of which the second moves when the clock is set. */
@@ -59,7 +60,7 @@ export class Target {
   /** Sets the soft limit of descriptors; the hard one only where it would be below. */
   raiseFdLimit(to: number): void {
     this.require();
-    const { soft = 0, hard = 0 } = parseLimits(readProc(this.pid, 'limits'), `/proc/${this.pid}/limits`);
+    const { soft = 0, hard = 0 } = parseLimits(readKernelText(`/proc/${this.pid}/limits`), `/proc/${this.pid}/limits`);
     if (soft >= to) throw new SystemError('EEXIST', `the limit of pid ${this.pid} is ${soft} already`);
     const most = hard === Number.POSITIVE_INFINITY ? RLIM_INFINITY : BigInt(Math.max(hard, to));
     libc.setFdLimit(this.pid, { soft: BigInt(to), hard: most });
@@ -109,14 +110,7 @@ export class OpenSocket {
   /** How it is at this moment. */
   look(): FreshSocket {
     const bytes = libc.tcpInfo(this.#fd);
-    const times: TcpInfoTimes = {
-      present: false,
-      lastDataSentMs: 0,
-      lastDataReceivedMs: 0,
-      lastAckReceivedMs: 0,
-      bytesAcked: -1,
-      bytesReceived: -1,
-    };
+    const times = noTcpInfo();
     readTcpInfoTimes(new StructReader('tcp_info', bytes), times);
     const { lastDataSentMs, lastDataReceivedMs, lastAckReceivedMs } = times;
     return { isCloseWait: bytes[0] === TCP_STATE.CLOSE_WAIT, lastDataSentMs, lastDataReceivedMs, lastAckReceivedMs };
@@ -150,15 +144,8 @@ const RLIM_INFINITY = 2n ** 64n - 1n; // include/uapi/asm-generic/resource.h: ~0
 
 const changed = (pid: number): SystemError => new SystemError('ESTALE', `pid ${pid} is another process now`);
 
-const startTicksOf = (pid: number): number => parseStat(readProc(pid, 'stat'), `/proc/${pid}/stat`).startTicks;
-
-function readProc(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
-  } catch (error) {
-    throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `read /proc/${pid}/${file}`);
-  }
-}
+const startTicksOf = (pid: number): number =>
+  parseStat(readKernelText(`/proc/${pid}/stat`), `/proc/${pid}/stat`).startTicks;
 
 /** Its executable; a package manager that replaces the file changes no process. */
 function programOf(pid: number): string {

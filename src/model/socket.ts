@@ -103,6 +103,10 @@ export type Listener = {
   cgroupId?: bigint;
 };
 
+/** What tells a socket without a file from others. */
+export const endsOf = ({ netns, local, peer }: TcpSocket): string =>
+  `${netns} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
+
 /**
  * Whether SO_KEEPALIVE is on, as far as the pending timer tells: a keepalive timer is proof, no timer at all is
  * proof of the opposite, and a retransmission or window probe hides it.

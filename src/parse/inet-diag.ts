@@ -10,7 +10,7 @@ import {
 import { AddressCache } from './address.ts';
 import { StructReader } from './bytes.ts';
 import { walkAttributes } from './netlink.ts';
-import { readTcpInfoTimes, type TcpInfoTimes } from './tcp-info.ts';
+import { noTcpInfo, readTcpInfoTimes } from './tcp-info.ts';
 
 // include/uapi/linux/inet_diag.h and sock_diag.h
 export const TCPDIAG_GETSOCK = 18;
@@ -93,14 +93,7 @@ const TIMERS: readonly TcpTimer[] = ['none', 'retransmit', 'keepalive', 'timewai
 export class DiagDecoder {
   readonly #netns: number;
   readonly #addresses = new AddressCache();
-  readonly #times: TcpInfoTimes = {
-    present: false,
-    lastDataSentMs: 0,
-    lastDataReceivedMs: 0,
-    lastAckReceivedMs: 0,
-    bytesAcked: -1,
-    bytesReceived: -1,
-  };
+  readonly #times = noTcpInfo();
   #local: Endpoint = { address: '', port: 0 };
   #cgroup = 0n;
   #hasCgroup = false;

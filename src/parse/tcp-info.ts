@@ -11,6 +11,16 @@ export type TcpInfoTimes = {
   bytesReceived: number;
 };
 
+/** To be filled. */
+export const noTcpInfo = (): TcpInfoTimes => ({
+  present: false,
+  lastDataSentMs: 0,
+  lastDataReceivedMs: 0,
+  lastAckReceivedMs: 0,
+  bytesAcked: -1,
+  bytesReceived: -1,
+});
+
 /** From tcpi_pmtu to tcpi_max_pacing_rate. */
 const BEFORE_BYTES_ACKED = 60;
 

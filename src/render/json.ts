@@ -7,25 +7,15 @@ export const REPORT_SCHEMA = 'unclosed.report/1';
 
 /** The stable machine form: schema/report.json describes it. Times are seconds; what is not known is null or absent. */
 export function renderJson(snapshot: Snapshot, diagnosis: Diagnosis, rows?: SocketRow[]): string {
-  const { totals, findings, status, gaps } = diagnosis;
-  const isCapture = snapshot.source.kind === 'capture';
+  const { findings, status, gaps } = diagnosis;
   const document = {
     schema: REPORT_SCHEMA,
-    taken_at: isCapture ? null : isoTime(snapshot.takenAt / 1000),
+    taken_at: isCapture(snapshot) ? null : isoTime(snapshot.takenAt / 1000),
     took_ms: snapshot.tookMs,
     source: sourceOf(snapshot.source),
     ...(snapshot.host && { host: snapshot.host }),
     status,
-    totals: {
-      tcp_sockets: snapshot.tcpSockets ?? null,
-      by_state: snapshot.byState,
-      close_wait: totals.closeWait,
-      stuck: totals.stuck,
-      maybe_stuck: totals.maybeStuck,
-      closed_but_held: totals.closedButHeld ?? null,
-      namespaces: isCapture ? null : snapshot.namespaces.filter(({ read }) => read).length,
-      processes: snapshot.processCount,
-    },
+    totals: totalsOf(snapshot, diagnosis),
     ...(snapshot.growth && { growth: growthOf(snapshot.growth) }),
     findings: findings.map((finding) => findingOf(finding, snapshot)),
     ...(rows && {
@@ -44,6 +34,20 @@ export function renderJson(snapshot: Snapshot, diagnosis: Diagnosis, rows?: Sock
   };
   return `${escapeControls(JSON.stringify(document, null, 2))}\n`;
 }
+
+const isCapture = ({ source }: Snapshot): boolean => source.kind === 'capture';
+
+/** What was seen in all. */
+export const totalsOf = (snapshot: Snapshot, { totals }: Diagnosis): object => ({
+  tcp_sockets: snapshot.tcpSockets ?? null,
+  by_state: snapshot.byState,
+  close_wait: totals.closeWait,
+  stuck: totals.stuck,
+  maybe_stuck: totals.maybeStuck,
+  closed_but_held: totals.closedButHeld ?? null,
+  namespaces: isCapture(snapshot) ? null : snapshot.namespaces.filter(({ read }) => read).length,
+  processes: snapshot.processCount,
+});
 
 // JSON.stringify escapes the C0 controls; a terminal obeys some of the others too.
 export const escapeControls = (text: string): string =>

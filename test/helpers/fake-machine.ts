@@ -1,13 +1,14 @@
-import type {
-  DatagramSink,
-  FdOwner,
-  FdTable,
-  HeldAnswer,
-  HeldRequest,
-  Machine,
-  NetNsEntry,
-  NetnsTables,
-  ProcessEntry,
+import {
+  type DatagramSink,
+  type FdOwner,
+  type FdTable,
+  type HeldAnswer,
+  type HeldRequest,
+  type Machine,
+  type NetNsEntry,
+  type NetnsTables,
+  NO_ANSWER,
+  type ProcessEntry,
 } from '../../src/kernel/machine.ts';
 import { SystemError } from '../../src/model/errors.ts';
 import { type Listener, TCP_STATE, type TcpSocket } from '../../src/model/socket.ts';
@@ -135,7 +136,7 @@ export class FakeMachine implements Machine {
 
   heldSockets({ states, pid: only }: HeldRequest): HeldAnswer {
     this.#ask(`heldSockets ${nameOf(states)}${only === undefined ? '' : ` ${only}`}`, 'bpf(PROG_LOAD)');
-    if (!this.data.bpf) throw new SystemError('ENOSYS', 'BPF was not asked for');
+    if (!this.data.bpf) throw new SystemError(NO_ANSWER, 'BPF was not asked for');
     const all = (this.data.namespaces ?? []).flatMap((it) => [...(it.sockets ?? []), ...(it.listeners ?? [])]);
     const byInode = new Map([...all, ...(this.data.closed ?? [])].map((it) => [it.inode, it]));
     const records = this.#processes.flatMap(({ pid, sockets = new Map<number, number[]>() }) =>

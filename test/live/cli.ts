@@ -8,9 +8,10 @@ export type Run = { code: number | null; stdout: string; stderr: string };
 /** Runs the command line as a process of its own, with its output on a pipe. */
 export const unclosed = (...args: string[]): Promise<Run> => run(process.execPath, [BIN, ...args]);
 
-export function run(program: string, args: string[]): Promise<Run> {
+/** Ends it with SIGTERM when `timeout` milliseconds are over. */
+export function run(program: string, args: string[], timeout?: number): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

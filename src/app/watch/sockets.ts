@@ -1,5 +1,5 @@
 import type { Case } from '../../model/finding.ts';
-import type { TcpSocket } from '../../model/socket.ts';
+import { endsOf, type TcpSocket } from '../../model/socket.ts';
 
 /** Which sockets a case has, to be compared with those of the next look. */
 export type SocketIds = {
@@ -12,9 +12,6 @@ export type SocketIds = {
 };
 
 export const NO_SOCKETS: SocketIds = { inodes: new Uint32Array(), others: new Set(), closed: 0 };
-
-const endsOf = ({ netns, local, peer }: TcpSocket): string =>
-  `${netns} ${local.address} ${local.port} ${peer.address} ${peer.port}`;
 
 export function socketIds({ sockets, closedFds }: Case): SocketIds {
   const inodes = new Uint32Array(sockets.length);

@@ -1,5 +1,5 @@
 import type { Flow, WatchFrame, WatchRow } from '../../model/watch.ts';
-import { escapeControls, fdsOf, isoTime, seconds } from '../json.ts';
+import { escapeControls, fdsOf, isoTime, seconds, totalsOf } from '../json.ts';
 
 const WATCH_SCHEMA = 'unclosed.watch/1';
 
@@ -9,24 +9,14 @@ const MOST_PEERS = 5;
 /** One line for a look: schema/watch.json describes it. Times are seconds; what is not known is null or absent. */
 export function renderWatchJson(frame: WatchFrame, reached: boolean | undefined): string {
   const { at, intervalMs, snapshot, diagnosis, rows, flow, events, trace, own } = frame;
-  const { totals, status, gaps } = diagnosis;
+  const { status, gaps } = diagnosis;
   const document = {
     schema: WATCH_SCHEMA,
     taken_at: isoTime(at / 1000),
     took_ms: snapshot.tookMs,
     interval: intervalMs === undefined ? null : seconds(intervalMs),
     status,
-    totals: {
-      tcp_sockets: snapshot.tcpSockets ?? null,
-      by_state: snapshot.byState,
-      close_wait: totals.closeWait,
-      stuck: totals.stuck,
-      maybe_stuck: totals.maybeStuck,
-      closed_but_held: totals.closedButHeld ?? null,
-      namespaces: snapshot.namespaces.filter(({ read }) => read).length,
-      processes: snapshot.processCount,
-      ...flowOf(flow),
-    },
+    totals: { ...totalsOf(snapshot, diagnosis), ...flowOf(flow) },
     rows: rows.map(rowOf),
     events: events.map(({ at: time, severity, who, what }) => ({
       at: isoTime(time / 1000),
