@@ -14,7 +14,8 @@ export default {
     only('diagnose', 'model'),
     only('render', 'model'),
     only('kernel', 'model', 'parse'),
-    only('app', 'model', 'parse', 'diagnose', 'kernel'),
+    only('runtimes', 'model', 'parse', 'kernel'),
+    only('app', 'model', 'parse', 'diagnose', 'kernel', 'runtimes'),
     only('faces', 'model', 'app', 'render'),
     {
       name: 'library-imports',

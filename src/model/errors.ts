@@ -33,6 +33,14 @@ export const ERROR_CODES = {
   FDS_DENIED: 'descriptor tables of some processes could not be read',
   HOLDER_UNKNOWN: 'sockets have no known holder',
   PROC_HIDDEN: '/proc is mounted with hidepid',
+  INSIDE_REFUSED: 'a process was not looked into, for its own safety',
+  INSIDE_FAILED: 'a process did not answer, or gave an answer that is not understood',
+  INSIDE_DENIED: 'the memory or the runtime of a process may not be asked',
+  INSIDE_UNSUPPORTED: 'this runtime, or this version of it, cannot be looked into',
+  INSIDE_NOT_ASKED: 'a process would tell more if it were asked',
+  INSIDE_CUT: 'only a part of what a process holds was looked at',
+  LOGS_UNREADABLE: 'the logs of a process were not found or may not be read',
+  BUNDLE_WRITE: 'the bundle could not be written',
   PARSE: 'a line or message of the kernel was not understood',
 } as const;
 
