@@ -16,20 +16,29 @@ const MOST_LINKS_EACH = 1000;
 const EPOLL = 'anon_inode:[eventpoll]';
 const IO_URING = 'anon_inode:[io_uring]';
 
-/** Reads the epoll sets of processes, as many as one report may. */
+/** How many sockets a process may have, and how many names of its other descriptors are read: of each process, and of all. */
+export type EpollLimits = { sockets: number; linksEach: number; links: number };
+
+const OF_A_REPORT: EpollLimits = { sockets: MOST_SOCKETS, linksEach: MOST_LINKS_EACH, links: MOST_LINKS };
+
+/** Reads the epoll sets of processes, as many as one report may unless other limits are set. */
 export class EpollReader {
   readonly #machine: Machine;
-  #linksLeft = MOST_LINKS;
+  readonly #limits: EpollLimits;
+  #linksLeft: number;
 
-  constructor(machine: Machine) {
+  constructor(machine: Machine, limits: EpollLimits = OF_A_REPORT) {
     this.#machine = machine;
+    this.#limits = limits;
+    this.#linksLeft = limits.links;
   }
 
   /** Undefined when it may not be looked at, or has too many sockets. */
   read({ pid, sockets, openFds = 0, threadList = [] }: Process): EpollSets | undefined {
-    if (!sockets || Math.max(sockets.size, openFds - MOST_LINKS_EACH) > MOST_SOCKETS) return undefined;
+    const most = this.#limits;
+    if (!sockets || Math.max(sockets.size, openFds - most.linksEach) > most.sockets) return undefined;
     const others = attempt(() => this.#machine.list(`/proc/${pid}/fd`));
-    if (!others || others.length > MOST_SOCKETS + MOST_LINKS_EACH) return undefined;
+    if (!others || others.length > most.sockets + most.linksEach) return undefined;
     const byFd = inodesByFd(sockets);
     const waitedOn = new Set(threadList.flatMap(({ wait }) => (wait?.kind === 'events' ? (wait.fd ?? []) : [])));
     // Those that a thread waits on first: they are epoll sets for sure.
@@ -37,7 +46,7 @@ export class EpollReader {
       .map(Number)
       .filter((fd) => !byFd.has(fd))
       .sort((a, b) => Number(waitedOn.has(b)) - Number(waitedOn.has(a)) || a - b);
-    const looked = fds.slice(0, Math.min(MOST_LINKS_EACH, this.#linksLeft));
+    const looked = fds.slice(0, Math.min(most.linksEach, this.#linksLeft));
     this.#linksLeft -= looked.length;
     return this.#readSets(pid, looked, { sockets, byFd }, looked.length === fds.length);
   }

@@ -1,12 +1,11 @@
 import type { InodeMap } from '../model/inode-map.ts';
-import type { CloseOnExec, Process, ProcessState, SocketFds, Thread } from '../model/process.ts';
+import type { CloseOnExec, Process, SocketFds } from '../model/process.ts';
 import { parseCloseOnExec } from '../parse/fdinfo.ts';
 import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
-import { parseStackTop, parseWchan } from '../parse/kernel-function.ts';
-import { parseSchedstat, parseStat } from '../parse/proc-pid.ts';
 import { attempt } from './attempt.ts';
 import { EpollReader } from './epoll.ts';
 import { type Machine, readText } from './machine.ts';
+import { lookAtThread, readSleep } from './thread-times.ts';
 
 /** More holders than this are not looked into any deeper: the report names the worst. */
 const MOST_HOLDERS = 200;
@@ -30,7 +29,8 @@ export function addEvidence(machine: Machine, holders: Process[], stuck: InodeMa
   watchBusyThreads(machine, looked, stuck);
 }
 
-function readFrozen(machine: Machine, pid: number): boolean | undefined {
+/** Whether the cgroup freezer has stopped it. */
+export function readFrozen(machine: Machine, pid: number): boolean | undefined {
   const cgroup = attempt(() => readText(machine, `/proc/${pid}/cgroup`));
   for (const path of freezerFiles(cgroup ?? '')) {
     const frozen = attempt(() => parseFrozen(readText(machine, path)));
@@ -59,8 +59,6 @@ function readCloseOnExec(machine: Machine, { pid, sockets }: Process, stuck: Ino
 
 /** A thread that computes all this time without a pause does nothing else. */
 const SECOND_LOOK_MS = 200;
-/** Where the scheduler keeps no statistics, time is counted in ticks. */
-const TICK_MS = 10;
 /** So many running threads at once are a busy program, not one that spins. */
 const MOST_RUNNING = 64;
 
@@ -70,36 +68,21 @@ function watchBusyThreads(machine: Machine, holders: Process[], stuck: InodeMap)
     .filter(({ sockets }) => holdsUnread(sockets, stuck))
     .flatMap(({ pid, threadList = [] }) => threadList.filter(({ wait }) => !wait).map((thread) => ({ pid, thread })));
   if (running.length === 0 || running.length > MOST_RUNNING) return;
-  const before = running.map(({ pid, thread }) => timesOf(machine, pid, thread));
+  const before = running.map(({ pid, thread }) => lookAtThread(machine, pid, thread.tid));
   machine.pause(SECOND_LOOK_MS);
   running.forEach(({ pid, thread }, i) => {
     const first = before[i];
-    const second = timesOf(machine, pid, thread);
+    const second = lookAtThread(machine, pid, thread.tid);
     if (!first || !second) return;
     // Passing through a state is not being in it.
     if (second.state === first.state) thread.state = second.state;
-    const sleepsIn = thread.state === 'uninterruptible' ? readSleep(machine, pid, thread) : undefined;
+    const sleepsIn = thread.state === 'uninterruptible' ? readSleep(machine, pid, thread.tid) : undefined;
     if (sleepsIn !== undefined) thread.sleepsIn = sleepsIn;
     thread.busy = Math.min(1, (second.usedMs - first.usedMs) / SECOND_LOOK_MS);
   });
 }
 
-/** The stack says it where wchan does not; only root may read it. */
-function readSleep(machine: Machine, pid: number, { tid }: Thread): string | undefined {
-  const text = (file: string): string => attempt(() => readText(machine, `/proc/${pid}/task/${tid}/${file}`)) ?? '';
-  return parseWchan(text('wchan')) ?? parseStackTop(text('stack'));
-}
-
 function holdsUnread(sockets: SocketFds | undefined, stuck: InodeMap): boolean {
   for (const inode of sockets?.keys() ?? []) if (stuck.get(inode) === 1) return true;
   return false;
-}
-
-/** `usedMs` is the time that a thread was running, or would have with a processor of its own. */
-function timesOf(machine: Machine, pid: number, { tid }: Thread): { state: ProcessState; usedMs: number } | undefined {
-  const path = `/proc/${pid}/task/${tid}`;
-  const stat = attempt(() => parseStat(readText(machine, `${path}/stat`), `${path}/stat`));
-  if (!stat) return undefined;
-  const scheduled = attempt(() => parseSchedstat(readText(machine, `${path}/schedstat`), `${path}/schedstat`));
-  return { state: stat.state, usedMs: scheduled ? scheduled.ranMs + scheduled.waitedMs : stat.cpuTicks * TICK_MS };
 }

@@ -1,6 +1,6 @@
-import type { Runtime } from './process.ts';
+import type { ProcessState, Runtime, Wait } from './process.ts';
 import type { Gap } from './snapshot.ts';
-import type { Endpoint } from './socket.ts';
+import type { Endpoint, TcpState } from './socket.ts';
 
 // What a process says of itself when it is looked into: its threads with their stacks, its objects that stand for connections,
 // the code that was told of an end. Everything here is a fact that was read; what it means for a cause is said in diagnose.
@@ -21,6 +21,45 @@ export type Frame = { function: string; file?: string; line?: number; origin: Or
 /** A lock that a thread waits for, and who has it, by the names that the runtime gives them. */
 export type LockWait = { lock: string; owner?: string };
 
+/** A file that a thread waits for. Of a TCP socket, its state and ends; of others, what the kernel calls them. */
+export type WaitedOn = {
+  fd: number;
+  /** Whether it waits to read from it or to write to it, where the call asks for events. */
+  for?: 'read' | 'write' | 'both';
+  inode?: number;
+  state?: TcpState;
+  local?: Endpoint;
+  peer?: Endpoint;
+  /** `pipe:[812]`, `/var/lib/app/data`, of what is no TCP socket. */
+  file?: string;
+};
+
+/** A word in memory on which threads sleep until another one wakes them: a lock, a condition, a queue. */
+export type FutexWait = {
+  /** In the process's memory, in hexadecimal. */
+  address: string;
+  /** How many threads of this process sleep on it. */
+  waiters: number;
+  /** The thread that has the lock, in our own pid namespace. Only where the word is a lock that says whose it is. */
+  owner?: number;
+};
+
+/** The system call in which a thread is, and what its arguments say. */
+export type Call = {
+  /** As the kernel names it; `system call 999` where its name is not known here. */
+  name: string;
+  kind?: Wait['kind'];
+  /** The first few of what it waits for. */
+  on?: WaitedOn[];
+  /** How many it waits for in all, where `on` does not show them all. */
+  onCount?: number;
+  /** How long it waits at most, counted from the call. Absent where it is not known, as with a point in time. */
+  timeoutMs?: number;
+  /** The call has no limit of time. */
+  forever?: true;
+  futex?: FutexWait;
+};
+
 /** What one thread, goroutine or task was doing, the innermost frame first. */
 export type Strand = {
   kind: 'thread' | 'goroutine' | 'task';
@@ -31,9 +70,18 @@ export type Strand = {
   count?: number;
   /** The runtime's own word: RUNNABLE, WAITING, IO wait. */
   state?: string;
-  /** How long it has been so, where the runtime tells. */
+  /** How long it has been so, where the runtime tells; of several, the one that has been so the longest. */
   sinceMs?: number;
   frames: Frame[];
+  /** Code that started it. */
+  createdBy?: Frame;
+  /** What the kernel says of the thread. */
+  kernelState?: ProcessState;
+  call?: Call;
+  /** Share of one processor that it used between two looks, 0 to 1. */
+  busy?: number;
+  /** The kernel's function in which it sleeps uninterruptibly. */
+  sleepsIn?: string;
   waitsFor?: LockWait;
   /** It runs the interpreter, or is the one thread that may (Python's GIL). Absent where there is no such thing. */
   holdsInterpreter?: boolean;
@@ -84,6 +132,9 @@ export type EndRead = { peer: Endpoint; local?: Endpoint; strand?: string; frame
 /** Objects of a class: how many there are, and how many more or fewer than at the look before. */
 export type ClassCount = { name: string; count: number; change?: number };
 
+/** An epoll set with how many sockets of the process are in it, and which of the stuck ones, with the events asked for. */
+export type EpollSet = { fd: number; watched: number; stuck: { inode: number; events: number }[] };
+
 /** What was done to the process in order to learn this, and how long it took. `pauseMs` is how long it stood still for it. */
 export type Attachment = { what: string; tookMs: number; pauseMs?: number };
 
@@ -104,6 +155,9 @@ export type Inside = {
   classes?: ClassCount[];
   /** Pools of connections that were recognised, with what was seen of them. */
   pools?: { name: string; detail?: string }[];
+  epoll?: EpollSet[];
+  /** Inodes of stuck sockets that are in no epoll set; only where all sets were read, and there is no other way to be told. */
+  unwatched?: number[];
   attachments: Attachment[];
   gaps: Gap[];
 };
