@@ -34,15 +34,13 @@ export class Files {
     const { machine, process } = this.#subject;
     this.#inodes ??= process.sockets ? inodesByFd(process.sockets) : new Map();
     const inode = this.#inodes.get(fd);
-    if (inode !== undefined) {
-      const ends = this.#endsOf(inode);
-      if (ends) return { fd, inode, ...ends };
-      const protocol = attempt(() => machine.socketProtocol(process.pid, fd));
-      return { fd, inode, file: protocol === undefined ? `socket:[${inode}]` : `${protocol} socket` };
-    }
+    const ends = inode === undefined ? undefined : this.#endsOf(inode);
+    if (inode !== undefined && ends) return { fd, inode, ...ends };
     if (this.#linksLeft-- <= 0) return { fd };
     const file = attempt(() => machine.link(`/proc/${process.pid}/fd/${fd}`));
-    return { fd, ...(file !== undefined && { file }) };
+    if (file === undefined) return { fd };
+    const protocol = file.startsWith('socket:') && attempt(() => machine.socketProtocol(process.pid, fd));
+    return { fd, file: protocol ? `${protocol} socket` : file };
   }
 
   #endsOf(inode: number): Ends | undefined {

@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const READY_MS = 20_000;
+
+/** What a program of a test says of itself, and how to end it. */
+export type Program<Said> = Said & { child: ChildProcess; stop(): Promise<void> };
+
+export type StartOptions = {
+  env?: Record<string, string>;
+  /** Where its standard output and error go; READY is looked for in its output, so that is a pipe. */
+  stderr?: 'pipe' | number;
+};
+
+/** Starts a program that prints `READY` with JSON behind it, and ends with its input. */
+export function startReady<Said>(
+  command: string[],
+  { env, stderr = 'pipe' }: StartOptions = {},
+): Promise<Program<Said>> {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', stderr], env: { ...process.env, ...env } });
+  const closed = new Promise<void>((done) => {
+    child.once('close', () => done());
+    child.once('error', () => done());
+  });
+  const stop = async (): Promise<void> => {
+    child.kill('SIGCONT');
+    child.kill('SIGKILL');
+    await closed;
+  };
+  return new Promise((resolve, reject) => {
+    let out = '';
+    const fail = (what: string): void => {
+      clearTimeout(timer);
+      void stop().then(() => reject(new Error(`${command.join(' ')}: ${what}\n${out}`)));
+    };
+    const timer = setTimeout(() => fail('no READY line'), READY_MS);
+    child.once('error', (error) => fail(error.message));
+    child.once('exit', (code, signal) => fail(`ended with ${signal ?? code}`));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+      const said = /^READY (.*)\n/m.exec(out)?.[1];
+      if (said === undefined) return;
+      clearTimeout(timer);
+      child.removeAllListeners('exit');
+      resolve({ ...(JSON.parse(said) as Said), child, stop });
+    });
+  });
+}
+
+/** A folder for what tests make, and C programs of this folder, compiled into it. */
+export function workshop(): { folder: string; compile(source: string, ...flags: string[]): string; clear(): void } {
+  const folder = mkdtempSync(join(tmpdir(), 'unclosed-inspect-'));
+  return {
+    folder,
+    compile(source, ...flags) {
+      const target = join(folder, `${source}${flags.join('')}`.replace(/[^a-z0-9]/g, '-'));
+      const path = fileURLToPath(new URL(source, import.meta.url));
+      const { status, stderr } = spawnSync('cc', ['-O1', '-pthread', ...flags, '-o', target, path], {
+        encoding: 'utf8',
+      });
+      if (status !== 0) throw new Error(`cc ${source}: ${stderr}`);
+      return target;
+    },
+    clear: () => rmSync(folder, { recursive: true }),
+  };
+}
