@@ -1,0 +1,87 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { ParseError, SystemError } from '../../model/errors.ts';
+import {
+  FILE_HEADER_SIZE,
+  nameSections,
+  parseSectionHeaders,
+  parseSectionTable,
+  SECTION_HEADER_SIZE,
+  type Section,
+} from '../../parse/elf-sections.ts';
+import { type GoBuild, parseBuildInfo } from '../../parse/go/build-info.ts';
+
+/** What the executable of a Go program says. `hasPprof` is absent where it cannot be told. */
+export type GoBinary = { build?: GoBuild; hasPprof?: boolean };
+
+/** Names of functions are searched in so many bytes. */
+const MOST_SEARCHED = 128 << 20;
+const PIECE = 4 << 20;
+/** More would be no list of modules. */
+const MOST_INFO = 1 << 20;
+/** It serves the profiles, and is in every program that links net/http/pprof. */
+const HANDLER = 'net/http/pprof.Index';
+
+// Sections of names of functions: cmd/link/internal/ld/pcln.go; the second in position-independent programs.
+const FUNCTION_TABLES = ['.gopclntab', '.data.rel.ro.gopclntab'];
+
+/** Reads the executable that a process runs, which is there even when its file was replaced. */
+export function readGoBinary(pid: number): GoBinary {
+  const path = `/proc/${pid}/exe`;
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `open ${path}`);
+  }
+  try {
+    const sections = readSections(fd);
+    const build = buildOf(fd, sections);
+    const table = sections.find(({ name }) => FUNCTION_TABLES.includes(name));
+    const hasPprof = table && contains(fd, table, HANDLER);
+    return { ...(build && { build }), ...(hasPprof !== undefined && { hasPprof }) };
+  } catch (error) {
+    if (error instanceof ParseError) return {};
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readAt(fd: number, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  try {
+    return bytes.subarray(0, readSync(fd, bytes, 0, length, offset));
+  } catch (error) {
+    throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', 'read of an executable');
+  }
+}
+
+function readSections(fd: number): Section[] {
+  const table = parseSectionTable(readAt(fd, 0, FILE_HEADER_SIZE));
+  if (!table) return [];
+  const { headers, names } = parseSectionHeaders(readAt(fd, table.offset, table.count * SECTION_HEADER_SIZE), table);
+  return names ? nameSections(headers, readAt(fd, names.offset, Math.min(names.size, MOST_INFO))) : [];
+}
+
+function buildOf(fd: number, sections: readonly Section[]): GoBuild | undefined {
+  const info = sections.find(({ name }) => name === '.go.buildinfo');
+  if (!info) return undefined;
+  const at = (address: bigint, length: number): Uint8Array | undefined => {
+    const inside = sections.find(
+      (it) => it.address > 0n && address >= it.address && address < it.address + BigInt(it.size),
+    );
+    return inside && readAt(fd, inside.offset + Number(address - inside.address), length);
+  };
+  return parseBuildInfo(readAt(fd, info.offset, Math.min(info.size, MOST_INFO)), at);
+}
+
+/** Whether a text is in a section; undefined where the section is too large to say no. */
+function contains(fd: number, { offset, size }: Section, text: string): boolean | undefined {
+  const searched = Math.min(size, MOST_SEARCHED);
+  for (let at = 0; at < searched; at += PIECE) {
+    // Pieces overlap, so that a text on their border is found.
+    const bytes = readAt(fd, offset + at, Math.min(PIECE + text.length, searched - at));
+    if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(text)) return true;
+  }
+  return size > searched ? undefined : false;
+}
