@@ -130,8 +130,12 @@ function originOf(name: string, file: string | undefined, build: GoBuild | undef
   return file?.includes('/vendor/') ? 'library' : 'application';
 }
 
-/** `<GOROOT>/src/net/http/server.go`, or with -trimpath `net/http/server.go`. */
+/**
+ * `<GOROOT>/src/net/http/server.go`, or with -trimpath `net/http/server.go`. Functions of other packages can be written in the
+ * runtime, as internal/poll.runtime_pollWait is.
+ */
 function isOfStandard(file: string, path: string): boolean {
   const folder = file.slice(0, file.lastIndexOf('/'));
-  return folder === path || folder.endsWith(`/src/${path}`) || folder === path.replace(/^vendor\//, '');
+  const isFolderOf = (name: string): boolean => folder === name || folder.endsWith(`/src/${name}`);
+  return isFolderOf(path) || isFolderOf('runtime') || folder === path.replace(/^vendor\//, '');
 }
