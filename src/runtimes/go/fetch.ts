@@ -3,7 +3,6 @@ import type { Subject } from '../subject.ts';
 
 /** 30 frames of 100,000 goroutines are 200 MB; net/http/pprof itself cuts at 64 MB. */
 const MOST_BYTES = 80 << 20;
-const TIMEOUT_MS = 10_000;
 
 /**
  * A process of its own, for it may have to be in another network namespace. The address is no argument: it may hold a password,
@@ -24,10 +23,10 @@ get(url, { agent: false }, (answer) => {
 export async function fetchText(
   { process: { pid, netns }, signal }: Subject,
   url: string,
-  inside: boolean,
+  { inside, timeoutMs }: { inside: boolean; timeoutMs: number },
 ): Promise<{ text: string } | { why: string }> {
   const options: RunOptions = {
-    timeoutMs: TIMEOUT_MS,
+    timeoutMs,
     mostBytes: MOST_BYTES,
     signal,
     env: { UNCLOSED_URL: url, NODE_OPTIONS: '' },

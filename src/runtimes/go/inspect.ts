@@ -2,6 +2,7 @@ import { attempt } from '../../kernel/attempt.ts';
 import { listenersOf } from '../../kernel/listeners.ts';
 import { ParseError } from '../../model/errors.ts';
 import type { Inside } from '../../model/inside.ts';
+import type { Listener } from '../../model/socket.ts';
 import { formatEndpoint } from '../../model/words.ts';
 import { parseGoroutines } from '../../parse/go/goroutines.ts';
 import { goroutineProfile } from '../../parse/go/pprof-address.ts';
@@ -12,10 +13,15 @@ import { fetchText } from './fetch.ts';
 import * as gaps from './gaps.ts';
 
 /** An address that is asked: in the network namespace of the process or in our own. */
-type Address = { url: string; inside: boolean };
+type Address = { url: string; inside: boolean; timeoutMs: number };
 
 /** More ports of one process are not tried. */
-const MOST_PORTS = 4;
+const MOST_PORTS = 3;
+/** The port in the documentation of net/http/pprof, which many take. */
+const USUAL_PORT = 6060;
+/** For an answer of many goroutines from an address that somebody named; and from a port that may speak something else. */
+const GIVEN_MS = 10_000;
+const TRIED_MS = 3000;
 
 /**
  * Asks a Go program for its goroutines, by net/http/pprof: at the address that somebody names, or, when attaching is allowed and
@@ -44,7 +50,7 @@ function addressesOf(subject: Subject, { hasPprof }: GoBinary, given: string | u
   if (given !== undefined) {
     try {
       const url = goroutineProfile(given);
-      return [{ url, inside: isLoopback(url) && isElsewhere(subject) }];
+      return [{ url, inside: isLoopback(url) && isElsewhere(subject), timeoutMs: GIVEN_MS }];
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
       inside.gaps.push(gaps.noAnswer('--pprof', error.message));
@@ -73,15 +79,21 @@ const ANY = new Map([
   ['::', '::1'],
 ]);
 
-/** Its own listeners on this host alone: no request leaves it. */
+/**
+ * Its own listeners on this host alone: no request leaves it. One with connections that wait is not asked, for nobody takes
+ * them, and the request would be one more.
+ */
 function ownAddresses(subject: Subject): Address[] {
   const inside = isElsewhere(subject);
-  const local = (listenersOf(subject.machine, subject.process) ?? []).flatMap(({ local: { address, port } }) => {
-    const host = ANY.get(address) ?? address;
-    return host === '::1' || host.startsWith('127.') ? [formatEndpoint({ address: host, port })] : [];
-  });
-  // Profiles are usually served on a port of their own, on loopback.
-  return [...new Set(local)].slice(0, MOST_PORTS).map((at) => ({ url: goroutineProfile(at), inside }));
+  const rank = ({ local: { address, port } }: Listener): number => (port === USUAL_PORT ? 0 : ANY.has(address) ? 2 : 1);
+  const own = (listenersOf(subject.machine, subject.process) ?? [])
+    .filter(({ queue }) => queue === 0)
+    .sort((a, b) => rank(a) - rank(b))
+    .map(({ local: { address, port } }) => ({ address: ANY.get(address) ?? address, port }))
+    .filter(({ address }) => address === '::1' || address.startsWith('127.'));
+  return [...new Set(own.map(formatEndpoint))]
+    .slice(0, MOST_PORTS)
+    .map((at) => ({ url: goroutineProfile(at), inside, timeoutMs: TRIED_MS }));
 }
 
 /** Of an address with a user and a password, what may be shown. */
@@ -98,9 +110,9 @@ async function askFirst(
     `asks pid ${subject.process.pid} for its goroutines (GET ${all}): it stands still while it lists them, about 20 ms`,
   );
   const failed: string[] = [];
-  for (const { url, inside } of addresses) {
+  for (const { url, inside, timeoutMs } of addresses) {
     const began = performance.now();
-    const answer = await fetchText(subject, url, inside);
+    const answer = await fetchText(subject, url, { inside, timeoutMs });
     const tookMs = Math.round(performance.now() - began);
     into.attachments.push({ what: `GET ${shown(url)}`, tookMs });
     if (subject.signal.aborted) return;
