@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import { liveMachine } from '../../src/app/machine.ts';
 import type { Inside, Strand } from '../../src/model/inside.ts';
 import { inspectThreads } from '../../src/runtimes/any/inspect.ts';
 import { subjectOf } from './inside.ts';
-import { type Program, startReady, workshop } from './program.ts';
+import { lookAsNobody, NOBODY, type Program, startReady, workshop } from './program.ts';
 import { missing } from './workload.ts';
 
 type Said = { pid: number; held: number; listener: number; peer: number; tids: [number, number] };
@@ -165,3 +168,86 @@ test('a process that has ended meanwhile is a gap', { skip }, async () => {
     ['INSIDE_FAILED'],
   );
 });
+
+test('as another user the names of threads are seen, and what they wait for is a gap', { skip }, async () => {
+  const said = await startReady<Said>([program, 'poll']);
+  try {
+    const { inside } = await lookAsNobody(said.pid);
+    assert.deepEqual(inside.strands?.map(({ name }) => name).toSorted(), ['polls', 'threads-c']);
+    assert.ok(inside.strands?.every(({ call, kernelState }) => call === undefined && kernelState === 'sleeping'));
+    assert.deepEqual(
+      inside.gaps.map(({ code }) => code),
+      ['INSIDE_DENIED'],
+    );
+  } finally {
+    await said.stop();
+  }
+});
+
+test('the same user sees all of it without root', { skip: skip || missing('setpriv') }, async () => {
+  chmodSync(shop.folder, 0o755);
+  const ids = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups'];
+  const said = await startReady<Said>(['setpriv', ...ids, program, 'deadlock']);
+  try {
+    const { inside } = await lookAsNobody(said.pid);
+    assert.equal(inside.deadlocks?.length, 1);
+    assert.deepEqual(inside.gaps, []);
+  } finally {
+    await said.stop();
+  }
+});
+
+test('in a pid namespace of its own, owners of locks are known by our numbers', {
+  skip: skip || missing('unshare'),
+}, async () => {
+  const said = await startReady<Said>(['unshare', '--pid', '--fork', '--kill-child', program, 'deadlock']);
+  try {
+    assert.equal(said.pid, 1);
+    const pid = Number(readFileSync(`/proc/${said.child.pid}/task/${said.child.pid}/children`, 'latin1'));
+    const { subject } = await subjectOf(pid, 'read');
+    const inside = inspectThreads(subject);
+    const [deadlock] = inside.deadlocks ?? [];
+    const stock = named(inside, 'first-stock').tid;
+    assert.ok(deadlock?.strands.includes(`first-stock (${stock})`), JSON.stringify(inside.deadlocks));
+    assert.notEqual(stock, said.tids[0]);
+  } finally {
+    await said.stop();
+  }
+});
+
+/** Without the headers of a 32-bit C library: the call `pause` by its number there, after telling by the number of `write`. */
+const NARROW = `
+void _start(void) {
+  static const char ready[] = "READY {}\\n";
+  int unused;
+  __asm__ volatile("int $0x80" : "=a"(unused) : "a"(4), "b"(1), "c"(ready), "d"(sizeof ready - 1) : "memory");
+  for (;;) __asm__ volatile("int $0x80" : "=a"(unused) : "a"(29) : "memory");
+}`;
+
+test('of a 32-bit program it is said that its calls have other numbers', { skip: skip || noNarrow() }, async () => {
+  const target = join(shop.folder, 'narrow');
+  const flags = ['-m32', '-nostdlib', '-static', '-fno-pie', '-fno-stack-protector', '-x', 'c', '-', '-o', target];
+  const { status, stderr } = spawnSync('cc', flags, { input: NARROW, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  const said = await startReady<object>([target]);
+  try {
+    const pid = said.child.pid ?? 0;
+    const machine = await liveMachine();
+    const rest = { machine, arch: process.arch, sockets: [], announce() {}, signal: new AbortController().signal };
+    const inside = inspectThreads({ ...rest, process: { pid, name: 'narrow' }, depth: 'read' });
+    assert.equal(inside.strands?.[0]?.kernelState, 'sleeping');
+    assert.match(inside.strands?.[0]?.call?.name ?? '', /^system call/);
+    assert.deepEqual(
+      inside.gaps.map(({ code, what }) => `${code} ${what.slice(0, 24)}`),
+      ['INSIDE_UNSUPPORTED it is a 32-bit program, '],
+    );
+  } finally {
+    await said.stop();
+  }
+});
+
+function noNarrow(): string | false {
+  if (process.arch !== 'x64') return 'needs x86-64';
+  const flags = ['-m32', '-nostdlib', '-static', '-x', 'c', '-', '-o', '/dev/null'];
+  return spawnSync('cc', flags, { input: 'void _start(void) {}' }).status === 0 ? false : 'needs cc -m32';
+}
