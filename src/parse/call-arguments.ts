@@ -9,7 +9,7 @@ export type Places = { files: { address: bigint; length: number }[]; time?: { ad
 /** What was read there, in the same order; undefined where it could not be. */
 export type Pieces = { files: (Uint8Array | undefined)[]; time?: Uint8Array | undefined };
 
-export type PolledFile = { fd: number; for?: 'read' | 'write' | 'both' };
+type PolledFile = { fd: number; for?: 'read' | 'write' | 'both' };
 
 /** `address` is that of the word, `expected` the value that it had when the thread went to sleep. */
 export type FutexArguments = { address: bigint; kind: 'wait' | 'priority-inheritance'; expected: number };
