@@ -9,11 +9,13 @@ const HEADERS = `
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/futex.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@ const HEADERS = `
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 static void hex(const char *name, const void *bytes, size_t size, const char *end) {
   printf("\\"%s\\": \\"", name);
   for (size_t i = 0; i < size; i++) printf("%02x", ((const unsigned char *)bytes)[i]);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { TCP_STATE } from '../../src/model/socket.ts';
 import * as inetDiag from '../../src/parse/inet-diag.ts';
 import * as netlink from '../../src/parse/netlink.ts';
+import { callNumbers } from '../../src/parse/syscall.ts';
 
 /** One comparison: equal texts are the same. */
 export type Row = { what: string; where: string; ours: string; theirs: string };
@@ -22,6 +23,7 @@ const offset = (file: string, struct: string, ...fields: string[]): Use[] =>
 
 const LIBC = 'src/kernel/libc.ts';
 const FAST = 'src/kernel/fast.ts';
+const ARGUMENTS = 'src/parse/call-arguments.ts';
 
 const GETDENTS: Record<string, RegExp> = { x64: /x64: ([0-9]+)/, arm64: /\[process\.arch\] \?\? ([0-9]+)/ };
 
@@ -50,11 +52,23 @@ const USES: Use[] = [
   { name: 'offsetof(struct dirent64, d_reclen)', file: FAST, pattern: /readUInt16LE\(offset \+ ([0-9]+)\)/ },
   { name: 'offsetof(struct dirent64, d_name)', file: FAST, pattern: /name = offset \+ ([0-9]+);/ },
   ...constant('src/parse/netlink.ts', 'NLMSG_ERROR', 'NLMSG_DONE', 'NLM_F_DUMP_INTR'),
+  ...constant(ARGUMENTS, 'TIMER_ABSTIME', 'FUTEX_WAIT', 'FUTEX_LOCK_PI', 'FUTEX_WAIT_BITSET'),
+  { name: 'sizeof(struct pollfd)', file: ARGUMENTS, pattern: /const POLLFD_SIZE = ([0-9]+);/ },
+  { name: 'sizeof(struct timespec)', file: ARGUMENTS, pattern: /const TIME_SIZE = ([0-9]+);/ },
+  ...constant('src/parse/mutex.ts', 'FUTEX_TID_MASK'),
   ...constant('src/parse/inet-diag.ts', 'INET_DIAG_INFO', 'INET_DIAG_CGROUP_ID', 'IPPROTO_TCP'),
 ];
 
+/** Calls that older headers do not know yet. */
+const YOUNG_CALLS = /^(?:futex_waitv|epoll_pwait2|clone3)$/;
+
 /** Numbers that src/ exports. Headers before 6.8 do not know BOUND_INACTIVE yet. */
 const EXPORTED: Record<string, number> = {
+  ...Object.fromEntries(
+    callNumbers(process.arch)
+      .filter(([call]) => !YOUNG_CALLS.test(call))
+      .map(([call, number]) => [`SYS_${call}`, number]),
+  ),
   ...pick(netlink, 'NLMSG_HDRLEN', 'NLM_F_REQUEST', 'NLM_F_ACK', 'NLM_F_DUMP'),
   ...pick(inetDiag, 'TCPDIAG_GETSOCK', 'SOCK_DIAG_BY_FAMILY', 'SOCK_DESTROY', 'AF_INET', 'AF_INET6'),
   ...Object.fromEntries(

@@ -121,6 +121,12 @@ const OTHER_TABLES: Record<string, ReadonlyMap<number, Meaning>> = {
 /** Whether the numbers of the system calls are known here. */
 export const knowsCallsOf = (arch: string): boolean => TABLES[arch] !== undefined;
 
+/** Every call that is known, with its number. */
+export const callNumbers = (arch: string): [call: string, number: number][] =>
+  [TABLES[arch], OTHER_TABLES[arch]].flatMap((table) =>
+    [...(table ?? [])].map(([number, { call }]): [string, number] => [call, number]),
+  );
+
 /** A system call as the registers have it. */
 export type RawCall = { number: number; arguments: readonly bigint[]; stack: bigint };
 
