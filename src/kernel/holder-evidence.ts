@@ -30,7 +30,7 @@ export function addEvidence(machine: Machine, holders: Process[], stuck: InodeMa
   watchBusyThreads(machine, looked, stuck);
 }
 
-function readFrozen(machine: Machine, pid: number): boolean | undefined {
+export function readFrozen(machine: Machine, pid: number): boolean | undefined {
   const cgroup = attempt(() => readText(machine, `/proc/${pid}/cgroup`));
   for (const path of freezerFiles(cgroup ?? '')) {
     const frozen = attempt(() => parseFrozen(readText(machine, path)));

@@ -142,7 +142,11 @@ function nextMatch(bytes: Uint8Array, wanted: Uint8Array, from: number): number 
 }
 
 /** Elf64_Sym: st_name 4, st_info 1, st_other 1, st_shndx 2, st_value 8, st_size 8. Half a million of them in Node.js. */
-function symbolsNamed(read: ReadAt, { offset, size }: Section, names: Set<number>): { address: number; size: number }[] {
+function symbolsNamed(
+  read: ReadAt,
+  { offset, size }: Section,
+  names: Set<number>,
+): { address: number; size: number }[] {
   const found: { address: number; size: number }[] = [];
   if (names.size === 0) return found;
   const step = CHUNK - (CHUNK % SYM_SIZE);

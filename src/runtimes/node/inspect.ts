@@ -1,0 +1,163 @@
+import type { Target } from '../../kernel/target.ts';
+import { isDenied, isGone, ParseError, SystemError } from '../../model/errors.ts';
+import type { Inside } from '../../model/inside.ts';
+import { inspectorId } from '../../parse/node/version.ts';
+import type { Subject } from '../subject.ts';
+import { armCloser, closeOpened, type Ending, waitUntilClosed } from './closing.ts';
+import type { Netns } from './dial.ts';
+import { denied, failed, notAsked, refused, unsupported } from './gaps.ts';
+import { type Look, look } from './guards.ts';
+import { getJson, Inspector, NoAnswer } from './inspector.ts';
+import { lock } from './lock.ts';
+import { answering, type Open, openBySignal } from './opening.ts';
+import { askAll } from './session.ts';
+
+/**
+ * Looks into a Node.js process. With `read` nothing is done to it. Otherwise its inspector is asked for its sockets and for
+ * what blocks its event loop; where that is not open, it is opened by a signal and closed again. What goes wrong is a gap.
+ */
+export async function inspectNode(subject: Subject): Promise<Inside> {
+  const { machine, process, depth } = subject;
+  const inside: Inside = { depth, runtime: 'node', attachments: [], gaps: [] };
+  if (machine.source.kind !== 'live') {
+    inside.gaps.push(unsupported('this is no live process', `unclosed inspect ${process.pid} on the machine itself`));
+    return inside;
+  }
+  const seen = look(machine, process.pid);
+  if ('code' in seen) {
+    inside.gaps.push(seen);
+    return inside;
+  }
+  if (seen.version !== undefined) inside.version = seen.version;
+  if (depth === 'read') inside.gaps.push(...readOnly(process.pid, seen));
+  else await guarded(subject, inside, () => attach(subject, seen, inside));
+  return inside;
+}
+
+function readOnly(pid: number, { candidates: [open], refusal }: Look): Inside['gaps'] {
+  if (open) return [notAsked(pid, `${open.address}:${open.port}`)];
+  return [refusal ?? notAsked(pid, undefined)];
+}
+
+async function guarded({ process }: Subject, { gaps }: Inside, act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (error instanceof SystemError && isDenied(error)) gaps.push(denied(error.message));
+    else if (error instanceof SystemError && (isGone(error) || error.code === 'ESTALE'))
+      gaps.push(
+        failed(`pid ${process.pid} has ended`, 'nothing more of it is known', 'look at the process that runs now'),
+      );
+    else if (error instanceof SystemError || error instanceof ParseError || error instanceof NoAnswer)
+      gaps.push(failed(error.message, 'what it would have told is not known', 'run again'));
+    else throw error;
+  }
+}
+
+async function attach(subject: Subject, seen: Look, inside: Inside): Promise<void> {
+  const { pid, startedAt } = subject.process;
+  if (startedAt === undefined) throw new SystemError('ESRCH', `start of pid ${pid}`);
+  const unlock = await lock(pid, startedAt);
+  if (!unlock) {
+    inside.gaps.push(refused(`another unclosed is looking into pid ${pid}`, 'wait until it has finished'));
+    return;
+  }
+  let target: Target | undefined;
+  try {
+    target = await targetOf(pid, startedAt);
+    await talk(subject, seen, target, inside);
+  } finally {
+    target?.close();
+    unlock();
+  }
+}
+
+async function targetOf(pid: number, startedAt: number): Promise<Target> {
+  const module = await import('../../kernel/target.ts').catch((error: Error) => {
+    throw new SystemError('ENOSYS', `no foreign function interface (${error.message}): pidfd_open`);
+  });
+  return new module.Target(pid, startedAt);
+}
+
+async function talk(subject: Subject, seen: Look, target: Target, inside: Inside): Promise<void> {
+  const { machine, process } = subject;
+  const { pid } = process;
+  const netns: Netns = { id: process.netns ?? machine.ownNetns(), own: machine.ownNetns() };
+  const there = await answering(seen.candidates, netns, pid);
+  if (there) {
+    const at = `${there.at.address}:${there.at.port}`;
+    subject.announce(`asks pid ${pid} over its inspector, which is open at ${at} and stays open`);
+    await session(subject, there, inside, false);
+    return;
+  }
+  if (seen.refusal) {
+    inside.gaps.push(seen.refusal);
+    return;
+  }
+  subject.announce(
+    `sends SIGUSR1 to pid ${pid}: Node.js opens its inspector on loopback for about a second, in which every local user can connect, and says so on its stderr`,
+  );
+  const begun = performance.now();
+  const opened = await openBySignal(subject, target, netns);
+  inside.attachments.push({ what: 'SIGUSR1, for Node.js to open its inspector', tookMs: performance.now() - begun });
+  if (opened) await session(subject, opened, inside, true);
+  else inside.gaps.push(notOpened(subject));
+}
+
+/** The main thread opens it, as soon as it comes back to JavaScript. */
+function notOpened({ process: { pid, threadList } }: Subject): Inside['gaps'][number] {
+  const call = threadList?.find(({ tid }) => tid === pid)?.wait?.call;
+  const where = call === undefined ? '' : `, where it was in ${call}`;
+  return failed(
+    `pid ${pid} did not open its inspector: its main thread is in a call outside of JavaScript${where}, or it said on its stderr why not`,
+    'it opens when that call returns, and then stays open: every local user can connect to it',
+    `unclosed inspect ${pid} tells whether it is open; a restart closes it`,
+  );
+}
+
+async function session(subject: Subject, open: Open, inside: Inside, isOurs: boolean): Promise<void> {
+  inside.version = open.version;
+  const { pid } = subject.process;
+  const id = inspectorId(await getJson(open.dial, '/json/list').catch(() => undefined));
+  const inspector = id === undefined ? undefined : await Inspector.connect(open.dial, id).catch(() => undefined);
+  const ending: Ending = { closer: undefined, loop: 'unknown' };
+  try {
+    if (!inspector) throw new NoAnswer(`the inspector of pid ${pid} does not let us in`);
+    if (isOurs) ending.closer = await armCloser(inspector);
+    await askAll(subject, inspector, inside, ending);
+  } catch (error) {
+    if (!(error instanceof NoAnswer || error instanceof ParseError)) throw error;
+    inside.gaps.push(
+      failed(
+        `pid ${pid}: ${error.message}`,
+        'what it would have told is not known',
+        'run again; unclosed inspect without --attach tells in which call its main thread is',
+      ),
+    );
+  } finally {
+    if (isOurs) await close(subject, open, inspector, ending, inside);
+    else await inspector?.close(1000);
+  }
+}
+
+async function close(
+  { process: { pid } }: Subject,
+  { at }: Open,
+  inspector: Inspector | undefined,
+  ending: Ending,
+  inside: Inside,
+): Promise<void> {
+  const begun = performance.now();
+  if (inspector) await closeOpened(inspector, ending);
+  const isClosed = await waitUntilClosed(pid, at);
+  inside.attachments.push({ what: 'its inspector was closed again', tookMs: performance.now() - begun });
+  if (isClosed) return;
+  inside.attachments.pop();
+  inside.gaps.push(
+    failed(
+      `the inspector of pid ${pid} is still open at ${at.address}:${at.port}`,
+      'every local user can connect to it',
+      'it was told to close, and does when its main thread comes back to its event loop; a restart closes it too',
+    ),
+  );
+}
