@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Endpoint } from '../../model/socket.ts';
 import { type Inspector, NoAnswer } from './inspector.ts';
-import { readListening } from './listening.ts';
+import { isAt, type Listening } from './listening.ts';
 import { LOADER } from './loader.ts';
 
 // How an inspector is closed that was opened by us. inspector.close() ends the thread that talks to us, and waits for it.
@@ -71,9 +71,10 @@ const GONE_MS = 3000;
 const POLL_MS = 20;
 
 /** Waits until nobody listens there any more; false when that takes too long. */
-export async function waitUntilClosed(pid: number, { address, port }: Endpoint): Promise<boolean> {
-  for (let waited = 0; waited < CLOSE_AFTER_MS + GONE_MS; waited += POLL_MS) {
-    if (!readListening(pid).some((it) => it.port === port && it.address === address)) return true;
+export async function waitUntilClosed(listening: Listening, at: Endpoint): Promise<boolean> {
+  const until = performance.now() + CLOSE_AFTER_MS + GONE_MS;
+  while (performance.now() < until) {
+    if (!listening.read().some((listener) => isAt(listener, at))) return true;
     await sleep(POLL_MS);
   }
   return false;

@@ -6,7 +6,7 @@ import type { Endpoint } from '../../model/socket.ts';
 export type Dial = () => Promise<Socket>;
 
 /** A network namespace, and ours. */
-export type Netns = { id: number; own: number };
+type Netns = { id: number; own: number };
 
 const CONNECT_MS = 2000;
 

@@ -4,12 +4,13 @@ import { readFrozen } from '../../kernel/holder-evidence.ts';
 import { type Machine, readText } from '../../kernel/machine.ts';
 import { isDenied, isGone, SystemError } from '../../model/errors.ts';
 import type { Gap } from '../../model/snapshot.ts';
+import type { Listener } from '../../model/socket.ts';
 import { type InspectorOptions, inspectorOptions, isInspectorPort, nodeOptionsIn } from '../../parse/node/options.ts';
 import { parseCmdline, parseStat } from '../../parse/proc-pid.ts';
 import { parseCaughtSignals } from '../../parse/signals.ts';
 import { nodeFile, ownSignals, pathOf, versionOf } from './binary.ts';
 import { denied, failed, refused, unsupported } from './gaps.ts';
-import { heldBy, isTaken, type Listening, readListening } from './listening.ts';
+import { isTaken, Listening } from './listening.ts';
 
 const { SIGUSR1 } = constants.signals;
 
@@ -18,7 +19,7 @@ export type Look = {
   version?: string;
   options: InspectorOptions;
   /** Where it listens at a port of an inspector. */
-  candidates: Listening[];
+  candidates: Listener[];
   /** Why SIGUSR1 must not be sent. One that is open already may be asked all the same. */
   refusal?: Gap;
 };
@@ -50,17 +51,29 @@ function lookAt(machine: Machine, pid: number): Look | Gap {
   const still = stillness(machine, pid);
   if (still) return still;
   const options = readOptions(machine, pid);
-  const listening = readListening(pid);
-  const candidates = heldBy(
-    machine,
-    pid,
-    listening.filter(({ port }) => isInspectorPort(port, options)),
-  );
+  const { listeners, candidates } = readListeners(machine, pid, options);
   const refusal =
     signalRefusal(machine, pid, options) ??
-    portRefusal(options, listening) ??
+    portRefusal(options, listeners) ??
     handlerRefusal(pid, () => ownSignals(pid, file, path));
   return { ...(version !== undefined && { version }), options, candidates, ...(refusal && { refusal }) };
+}
+
+function readListeners(
+  machine: Machine,
+  pid: number,
+  options: InspectorOptions,
+): { listeners: Listener[]; candidates: Listener[] } {
+  const listening = new Listening(machine, pid);
+  try {
+    const listeners = listening.read();
+    return {
+      listeners,
+      candidates: listening.held(listeners.filter(({ local }) => isInspectorPort(local.port, options))),
+    };
+  } finally {
+    listening.close();
+  }
 }
 
 /** A process that does not run answers nothing, and a signal would wait for the moment when it does. */
@@ -94,13 +107,13 @@ function signalRefusal(machine: Machine, pid: number, { signalOff }: InspectorOp
 }
 
 /** Node.js opens its inspector at one port, and says on its stderr when that is taken. */
-function portRefusal({ atStart, port }: InspectorOptions, listening: readonly Listening[]): Gap | undefined {
+function portRefusal({ atStart, port }: InspectorOptions, listeners: readonly Listener[]): Gap | undefined {
   if (atStart && port === 0)
     return refused(
       'its inspector is open at a port that the kernel chose, and nothing tells which',
       'start it with a port: --inspect=9229',
     );
-  if (port === 0 || !isTaken(listening, port)) return undefined;
+  if (port === 0 || !isTaken(listeners, port)) return undefined;
   return refused(
     `port ${port} of loopback, at which its inspector would open, is taken by another process`,
     'end the debug session of the other process, or start this one with --inspect-port=0',

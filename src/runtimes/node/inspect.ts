@@ -1,13 +1,15 @@
+import { attempt } from '../../kernel/attempt.ts';
+import { readText } from '../../kernel/machine.ts';
 import type { Target } from '../../kernel/target.ts';
 import { isDenied, isGone, ParseError, SystemError } from '../../model/errors.ts';
 import type { Inside } from '../../model/inside.ts';
 import { inspectorId } from '../../parse/node/version.ts';
 import type { Subject } from '../subject.ts';
 import { armCloser, closeOpened, type Ending, waitUntilClosed } from './closing.ts';
-import type { Netns } from './dial.ts';
 import { denied, failed, notAsked, refused, unsupported } from './gaps.ts';
 import { type Look, look } from './guards.ts';
 import { getJson, Inspector, NoAnswer } from './inspector.ts';
+import { Listening } from './listening.ts';
 import { lock } from './lock.ts';
 import { answering, type Open, openBySignal } from './opening.ts';
 import { askAll } from './session.ts';
@@ -35,7 +37,7 @@ export async function inspectNode(subject: Subject): Promise<Inside> {
 }
 
 function readOnly(pid: number, { candidates: [open], refusal }: Look): Inside['gaps'] {
-  if (open) return [notAsked(pid, `${open.address}:${open.port}`)];
+  if (open) return [notAsked(pid, `${open.local.address}:${open.local.port}`)];
   return [refusal ?? notAsked(pid, undefined)];
 }
 
@@ -63,10 +65,13 @@ async function attach(subject: Subject, seen: Look, inside: Inside): Promise<voi
     return;
   }
   let target: Target | undefined;
+  let listening: Listening | undefined;
   try {
     target = await targetOf(pid, startedAt);
-    await talk(subject, seen, target, inside);
+    listening = new Listening(subject.machine, pid);
+    await talk({ subject, target, listening, inside }, seen);
   } finally {
+    listening?.close();
     target?.close();
     unlock();
   }
@@ -79,15 +84,17 @@ async function targetOf(pid: number, startedAt: number): Promise<Target> {
   return new module.Target(pid, startedAt);
 }
 
-async function talk(subject: Subject, seen: Look, target: Target, inside: Inside): Promise<void> {
-  const { machine, process } = subject;
-  const { pid } = process;
-  const netns: Netns = { id: process.netns ?? machine.ownNetns(), own: machine.ownNetns() };
-  const there = await answering(seen.candidates, netns, pid);
+type Visit = { subject: Subject; target: Target; listening: Listening; inside: Inside };
+
+async function talk(visit: Visit, seen: Look): Promise<void> {
+  const { subject, target, listening, inside } = visit;
+  const { pid } = subject.process;
+  const there = await answering(seen.candidates, listening, pid);
   if (there) {
     const at = `${there.at.address}:${there.at.port}`;
     subject.announce(`asks pid ${pid} over its inspector, which is open at ${at} and stays open`);
-    await session(subject, there, inside, false);
+    target.require();
+    await session(visit, there, false);
     return;
   }
   if (seen.refusal) {
@@ -98,24 +105,34 @@ async function talk(subject: Subject, seen: Look, target: Target, inside: Inside
     `sends SIGUSR1 to pid ${pid}: Node.js opens its inspector on loopback for about a second, in which every local user can connect, and says so on its stderr`,
   );
   const begun = performance.now();
-  const opened = await openBySignal(subject, target, netns);
-  inside.attachments.push({ what: 'SIGUSR1, for Node.js to open its inspector', tookMs: performance.now() - begun });
-  if (opened) await session(subject, opened, inside, true);
+  const opened = await openBySignal(pid, target, listening);
+  inside.attachments.push({ what: 'SIGUSR1, for Node.js to open its inspector', tookMs: since(begun) });
+  if (opened) await session(visit, opened, true);
   else inside.gaps.push(notOpened(subject));
 }
 
-/** The main thread opens it, as soon as it comes back to JavaScript. */
-function notOpened({ process: { pid, threadList } }: Subject): Inside['gaps'][number] {
-  const call = threadList?.find(({ tid }) => tid === pid)?.wait?.call;
-  const where = call === undefined ? '' : `, where it was in ${call}`;
+const since = (begun: number): number => Math.round(performance.now() - begun);
+
+/** The main thread opens it, as soon as it comes back to JavaScript. A child may be what it waits for (execSync). */
+function notOpened({ machine, process: { pid } }: Subject): Inside['gaps'][number] {
+  const children =
+    attempt(() => readText(machine, `/proc/${pid}/task/${pid}/children`))
+      ?.trim()
+      .split(' ') ?? [];
+  const names = children.flatMap((child) => {
+    const name = attempt(() => readText(machine, `/proc/${child}/comm`))?.trim();
+    return name === undefined ? [] : [`${name} (pid ${child})`];
+  });
+  const started = names.length === 0 ? '' : ` (it has started ${names.slice(0, 5).join(', ')})`;
   return failed(
-    `pid ${pid} did not open its inspector: its main thread is in a call outside of JavaScript${where}, or it said on its stderr why not`,
+    `pid ${pid} did not open its inspector: its main thread is in a call outside of JavaScript${started}, or it said on its stderr why not`,
     'it opens when that call returns, and then stays open: every local user can connect to it',
     `unclosed inspect ${pid} tells whether it is open; a restart closes it`,
   );
 }
 
-async function session(subject: Subject, open: Open, inside: Inside, isOurs: boolean): Promise<void> {
+async function session(visit: Visit, open: Open, isOurs: boolean): Promise<void> {
+  const { subject, inside } = visit;
   inside.version = open.version;
   const { pid } = subject.process;
   const id = inspectorId(await getJson(open.dial, '/json/list').catch(() => undefined));
@@ -135,27 +152,26 @@ async function session(subject: Subject, open: Open, inside: Inside, isOurs: boo
       ),
     );
   } finally {
-    if (isOurs) await close(subject, open, inspector, ending, inside);
+    if (isOurs) await close(visit, open, inspector, ending);
     else await inspector?.close(1000);
   }
 }
 
 async function close(
-  { process: { pid } }: Subject,
+  { subject, listening, inside }: Visit,
   { at }: Open,
   inspector: Inspector | undefined,
   ending: Ending,
-  inside: Inside,
 ): Promise<void> {
   const begun = performance.now();
   if (inspector) await closeOpened(inspector, ending);
-  const isClosed = await waitUntilClosed(pid, at);
-  inside.attachments.push({ what: 'its inspector was closed again', tookMs: performance.now() - begun });
-  if (isClosed) return;
-  inside.attachments.pop();
+  if (await waitUntilClosed(listening, at)) {
+    inside.attachments.push({ what: 'its inspector was closed again', tookMs: since(begun) });
+    return;
+  }
   inside.gaps.push(
     failed(
-      `the inspector of pid ${pid} is still open at ${at.address}:${at.port}`,
+      `the inspector of pid ${subject.process.pid} is still open at ${at.address}:${at.port}`,
       'every local user can connect to it',
       'it was told to close, and does when its main thread comes back to its event loop; a restart closes it too',
     ),

@@ -123,7 +123,8 @@ function parsed(text: string): unknown {
  */
 export class Inspector extends Commands {
   readonly #socket: Socket;
-  #closed: Promise<void>;
+  readonly #closed: Promise<void>;
+  #saidGoodbye = false;
 
   private constructor(socket: Socket) {
     super((text) => this.#write(OPCODE.text, Buffer.from(text)));
@@ -183,11 +184,13 @@ export class Inspector extends Commands {
   #take(opcode: number, payload: Uint8Array): void {
     if (opcode === OPCODE.text) this.receive(Buffer.from(payload).toString());
     if (opcode === OPCODE.ping) this.#write(OPCODE.pong, payload);
-    // Its closing frame is not answered: the process may be ending the thread that would read the answer.
+    // Where it is the first to close it waits for our end. After our own goodbye we wait for its end.
+    if (opcode === OPCODE.close && !this.#saidGoodbye) this.#socket.end();
   }
 
   /** Says that it is over, and waits until the other side has said so too. True when it has. */
   async close(timeoutMs: number): Promise<boolean> {
+    this.#saidGoodbye = true;
     this.#write(OPCODE.close, Buffer.from([0x03, 0xe8])); // 1000: normal closure
     return this.ended(timeoutMs);
   }

@@ -1,62 +1,53 @@
-import { closeSync, openSync, readSync } from 'node:fs';
 import { attempt } from '../../kernel/attempt.ts';
-import type { Machine } from '../../kernel/machine.ts';
+import { type Machine, type NetNsEntry, type NetnsTables, OWN_NETNS } from '../../kernel/machine.ts';
+import { dumpTable, readTextTable } from '../../kernel/tables.ts';
 import { SystemError } from '../../model/errors.ts';
-import type { Endpoint } from '../../model/socket.ts';
-import { parseProcNetTcpRow } from '../../parse/proc-net.ts';
+import type { Endpoint, Listener } from '../../model/socket.ts';
+import { stateMask } from '../../parse/inet-diag.ts';
 
-/** Where someone listens, with the inode of the socket. */
-export type Listening = Endpoint & { inode: number };
+/** Who listens in the network namespace of a process, asked again and again. */
+export class Listening {
+  readonly netns: { id: number; own: number };
+  readonly #machine: Machine;
+  readonly #pid: number;
+  readonly #entry: NetNsEntry;
+  readonly #tables: NetnsTables | undefined;
 
-/** The listeners of the network namespace of a process: they come first in these files, which can be long. */
-export function readListening(pid: number): Listening[] {
-  return ['tcp', 'tcp6'].flatMap((name) => attempt(() => listenersIn(`/proc/${pid}/net/${name}`)) ?? []);
-}
-
-const PIECE = 65_536;
-
-function listenersIn(path: string): Listening[] {
-  const found: Listening[] = [];
-  for (const line of linesOf(path)) {
-    const row = attempt(() => parseProcNetTcpRow(line, path));
-    if (row && row.state !== 'LISTEN') break;
-    if (row) found.push({ ...row.local, inode: row.inode });
+  constructor(machine: Machine, pid: number) {
+    this.#machine = machine;
+    this.#pid = pid;
+    const own = machine.ownNetns();
+    const link = machine.link(`/proc/${pid}/ns/net`);
+    const id = Number(/^net:\[([0-9]+)\]$/.exec(link)?.[1]);
+    if (!Number.isSafeInteger(id)) throw new SystemError('ENOENT', `/proc/${pid}/ns/net`);
+    const path = id === own ? OWN_NETNS : `/proc/${pid}/ns/net`;
+    this.netns = { id, own };
+    this.#entry = { id, paths: [path], pids: [pid] };
+    this.#tables = attempt(() => machine.openNetns(this.#entry, path));
   }
-  return found;
-}
 
-function* linesOf(path: string): Generator<string> {
-  const fd = opened(path);
-  try {
-    const piece = Buffer.alloc(PIECE);
-    let rest = '';
-    let isHeader = true;
-    for (let length = readSync(fd, piece); length > 0; length = readSync(fd, piece)) {
-      const lines = (rest + piece.toString('latin1', 0, length)).split('\n');
-      rest = lines.pop() ?? '';
-      yield* isHeader ? lines.slice(1) : lines;
-      isHeader = false;
-    }
-  } finally {
-    closeSync(fd);
+  /** All of the namespace. Over netlink that is one table; in the text files it stands before all connections, which takes 50 ms. */
+  read(): Listener[] {
+    const { id } = this.#entry;
+    const listen = { states: stateMask('LISTEN'), tcpInfo: false };
+    return (this.#tables ? dumpTable(this.#tables, id, listen) : readTextTable(this.#machine, this.#entry)).listeners;
   }
-}
 
-function opened(path: string): number {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `open ${path}`);
+  /** Those of them that the process holds. */
+  held(listeners: readonly Listener[]): Listener[] {
+    if (listeners.length === 0) return [];
+    const { sockets } = this.#machine.fdTable(this.#pid);
+    return listeners.filter(({ inode }) => inode !== undefined && sockets.has(inode));
   }
-}
 
-/** Those of them that a process holds. */
-export function heldBy(machine: Machine, pid: number, listening: readonly Listening[]): Listening[] {
-  if (listening.length === 0) return [];
-  const { sockets } = machine.fdTable(pid);
-  return listening.filter(({ inode }) => sockets.has(inode));
+  close(): void {
+    this.#tables?.close();
+  }
 }
 
 /** Whether 127.0.0.1 cannot be listened on at this port. */
-export const isTaken = (listening: readonly Listening[], port: number): boolean =>
-  listening.some((it) => it.port === port && /^(?:127\.0\.0\.1|0\.0\.0\.0|::)$/.test(it.address));
+export const isTaken = (listeners: readonly Listener[], port: number): boolean =>
+  listeners.some(({ local }) => local.port === port && /^(?:127\.0\.0\.1|0\.0\.0\.0|::)$/.test(local.address));
+
+export const isAt = ({ local }: Listener, { address, port }: Endpoint): boolean =>
+  local.port === port && local.address === address;

@@ -1,18 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from '../../kernel/target.ts';
-import type { Endpoint } from '../../model/socket.ts';
+import type { Endpoint, Listener } from '../../model/socket.ts';
 import { inspectorVersion } from '../../parse/node/version.ts';
-import type { Subject } from '../subject.ts';
-import { type Dial, dialer, type Netns } from './dial.ts';
+import { type Dial, dialer } from './dial.ts';
 import { getJson } from './inspector.ts';
-import { heldBy, type Listening, readListening } from './listening.ts';
+import type { Listening } from './listening.ts';
 
 /** An inspector that answers. */
 export type Open = { at: Endpoint; dial: Dial; version: string };
 
 /** The first of these places at which an inspector of Node.js answers. Nobody else's ports are asked. */
-export async function answering(places: readonly Listening[], netns: Netns, pid: number): Promise<Open | undefined> {
-  for (const at of places) {
+export async function answering(
+  places: readonly Listener[],
+  { netns }: Listening,
+  pid: number,
+): Promise<Open | undefined> {
+  for (const { local: at } of places) {
     const dial = dialer(at, netns, pid);
     const version = inspectorVersion(await getJson(dial, '/json/version').catch(() => undefined));
     if (version !== undefined) return { at, dial, version };
@@ -28,17 +31,14 @@ const POLL_MS = 20;
  * Sends SIGUSR1 and waits for the process to listen at a port at which it did not before. The wait cannot be ended early: what
  * opens must be closed again. Undefined when nothing opens in time.
  */
-export async function openBySignal(
-  { machine, process }: Subject,
-  target: Target,
-  netns: Netns,
-): Promise<Open | undefined> {
-  const before = new Set(readListening(process.pid).map(({ inode }) => inode));
+export async function openBySignal(pid: number, target: Target, listening: Listening): Promise<Open | undefined> {
+  const before = new Set(listening.read().map(({ inode }) => inode));
   target.signal('SIGUSR1');
-  for (let waited = 0; waited < OPEN_MS; waited += POLL_MS) {
+  const until = performance.now() + OPEN_MS;
+  while (performance.now() < until) {
     await sleep(POLL_MS);
-    const added = readListening(process.pid).filter(({ inode }) => !before.has(inode));
-    const open = await answering(heldBy(machine, process.pid, added), netns, process.pid);
+    const added = listening.read().filter(({ inode }) => !before.has(inode));
+    const open = await answering(listening.held(added), listening, pid);
     if (open) return open;
   }
   return undefined;

@@ -76,7 +76,7 @@ async function askLoop(
   tell(turns);
   if (turns) return;
   const frames = await runningFrames(session);
-  inside.attachments.push({ what: `${name} stopped for its stack`, tookMs: performance.now() - begun });
+  inside.attachments.push({ what: `${name} stopped for its stack`, tookMs: Math.round(performance.now() - begun) });
   if (frames)
     inside.strands?.push({
       kind: 'thread',
@@ -95,8 +95,8 @@ async function askThread(subject: Subject, session: Session, name: string, insid
   const report = await askSockets(session, optionsOf(subject), isDeep);
   inside.attachments.push({
     what: isDeep ? `${name} looked through its heap for sockets` : `${name} asked for its sockets`,
-    tookMs: performance.now() - begun,
-    ...(report.pauseMs !== undefined && !isDeep && { pauseMs: report.pauseMs }),
+    tookMs: Math.round(performance.now() - begun),
+    ...(report.pauseMs !== undefined && !isDeep && { pauseMs: Math.ceil(report.pauseMs) }),
   });
   add(report, name, inside);
   return report.left === 0;
