@@ -60,7 +60,7 @@ const CLASSES = new Map([
 
 function socketObject(row: unknown, placeOf: PlaceOf): SocketObject {
   const type = textIn(row, 'type') ?? 'Socket';
-  const stream = field(row, 'stream');
+  const isBelow = textIn(row, 'consumed') === 'layer';
   const fd = numberIn(row, 'fd');
   const request = textIn(row, 'request');
   const handlers = handlersOf(row, placeOf);
@@ -69,14 +69,22 @@ function socketObject(row: unknown, placeOf: PlaceOf): SocketObject {
     ...(fd !== undefined && fd >= 0 && { fd }),
     ...present('local', endpoint(field(row, 'local'))),
     ...present('peer', endpoint(field(row, 'peer'))),
+    ...(!isBelow && stateOf(row)),
+    ...present('pool', poolOf(field(row, 'pool'))),
+    ...(request !== undefined && { referredBy: [`http.ClientRequest ${request}`] }),
+    ...(handlers.length > 0 && { handlers }),
+  };
+}
+
+/** Of a socket below TLS or HTTP/2 the stream above knows this, which could not be reached. */
+function stateOf(row: unknown): Partial<SocketObject> {
+  const stream = field(row, 'stream');
+  return {
     ...present('endDelivered', booleanIn(stream, 'ended')),
     ...reading(row, stream),
     ...present('writableEnded', booleanIn(row, 'writableEnded')),
     ...present('allowHalfOpen', booleanIn(row, 'allowHalfOpen')),
     ...present('destroyed', booleanIn(row, 'destroyed')),
-    ...present('pool', poolOf(field(row, 'pool'))),
-    ...(request !== undefined && { referredBy: [`http.ClientRequest ${request}`] }),
-    ...(handlers.length > 0 && { handlers }),
   };
 }
 
@@ -100,7 +108,7 @@ function reading(row: unknown, stream: unknown): Pick<SocketObject, 'paused' | '
   const bufferedBytes = buffered.reduce<number>((sum, length) => sum + (length ?? 0), 0);
   const bytes = buffered[0] === undefined ? {} : { bufferedBytes };
   const body = response ?? stream;
-  if (booleanIn(row, 'consumed') === true && response === undefined) return bytes;
+  if (textIn(row, 'consumed') === 'parser' && response === undefined) return bytes;
   const isUnread = (it: unknown): boolean => numberIn(it, 'readers') === 0;
   return {
     ...present('paused', pausedOf([stream, response], isUnread)),

@@ -101,9 +101,22 @@ export function collect(
     const agent = attempt(() => socket._httpMessage.agent);
     if (agent) addAgent(agent, agentName(agent));
   }
-  const sockets = Array.from(new Set(listed.concat(Array.from(pools.keys())))).filter(connectionOf);
-  const wanted = new Set(options.wanted);
+  // A server of HTTPS knows its connections, of which only the sockets below TLS keep the program alive.
+  const served: any[] = [];
+  for (const server of new Set(listed.map((socket) => attempt(() => socket.server)).filter(Boolean)))
+    for (const parser of attempt(() => bySymbol(server, 'http.server.connections').all()) || [])
+      if (isSocket(attempt(() => parser.socket))) served.push(parser.socket);
   const fdOf = (socket: any): number | undefined => attempt(() => connectionOf(socket).fd);
+  const byFd = new Map<any, any>();
+  for (const socket of listed.concat(Array.from(pools.keys()), served)) {
+    const handle = connectionOf(socket);
+    if (!handle) continue;
+    const fd = fdOf(socket);
+    const key = typeof fd === 'number' && fd >= 0 ? fd : socket;
+    if (!byFd.has(key) || handle.constructor.name === 'TLSWrap') byFd.set(key, socket);
+  }
+  const sockets = Array.from(byFd.values());
+  const wanted = new Set(options.wanted);
   const isWanted = (socket: any): number => (wanted.has(fdOf(socket) as number) ? 0 : 1);
   sockets.sort((a, b) => isWanted(a) - isWanted(b));
 
@@ -167,6 +180,12 @@ export function collect(
       };
     return undefined;
   };
+  // Who takes the bytes before the stream sees them: the parser of HTTP, or a layer above (TLS, HTTP/2).
+  const consumerOf = (socket: any, handle: any): string | undefined => {
+    if (attempt(() => handle._consumed) === true) return 'parser';
+    const past = attempt(() => socket.readableFlowing === null && handle.bytesRead > socket.readableLength);
+    return past === true ? 'layer' : undefined;
+  };
   const describe = (socket: any): any => {
     const handle = connectionOf(socket);
     const ends: any = { local: {}, peer: {} };
@@ -183,8 +202,7 @@ export function collect(
       peer: endpoint(ends.peer),
       stream: streamState(socket),
       response: response ? streamState(response) : undefined,
-      // HTTP/2 and the parser of HTTP take bytes past the stream, which then tells nothing of reading.
-      consumed: attempt(() => handle._consumed) === true || bySymbol(socket, 'session') !== undefined,
+      consumed: consumerOf(socket, handle),
       request: request && attempt(() => `${request.method} ${String(request.path).split('?')[0]}`.slice(0, 100)),
       writableEnded: attempt(() => socket.writableEnded),
       allowHalfOpen: attempt(() => socket.allowHalfOpen),

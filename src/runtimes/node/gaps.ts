@@ -45,8 +45,8 @@ export const notAsked = (pid: number, open: string | undefined): Gap => ({
 
 export const notAll = (pid: number, missing: number): Gap => ({
   code: 'INSIDE_NOT_ASKED',
-  what: `${missing} of its stuck sockets belong to no object that keeps the program running`,
-  effect: 'those that lie idle in pools of its own, and those it has let go of, cannot be told apart',
+  what: `for ${missing} of its stuck sockets no object was reached that tells how they are read`,
+  effect: 'they may lie idle in a pool of its own, be below TLS, or be let go of: that is not told apart',
   remedy: `unclosed inspect ${pid} --deep: looks through its whole memory, and stops it for 0.35 s per million objects`,
 });
 

@@ -11,6 +11,7 @@ import { type Look, look } from './guards.ts';
 import { getJson, Inspector, NoAnswer } from './inspector.ts';
 import { Listening } from './listening.ts';
 import { lock } from './lock.ts';
+import { Mark } from './mark.ts';
 import { answering, type Open, openBySignal } from './opening.ts';
 import { askAll } from './session.ts';
 
@@ -89,12 +90,15 @@ type Visit = { subject: Subject; target: Target; listening: Listening; inside: I
 async function talk(visit: Visit, seen: Look): Promise<void> {
   const { subject, target, listening, inside } = visit;
   const { pid } = subject.process;
+  const mark = new Mark(pid);
   const there = await answering(seen.candidates, listening, pid);
   if (there) {
+    const isOurs = mark.exists();
     const at = `${there.at.address}:${there.at.port}`;
-    subject.announce(`asks pid ${pid} over its inspector, which is open at ${at} and stays open`);
+    const after = isOurs ? 'since an earlier look, and is closed now' : 'and stays open';
+    subject.announce(`asks pid ${pid} over its inspector, which is open at ${at} ${after}`);
     target.require();
-    await session(visit, there, false);
+    if ((await session(visit, there, isOurs)) && isOurs) mark.clear();
     return;
   }
   if (seen.refusal) {
@@ -105,16 +109,17 @@ async function talk(visit: Visit, seen: Look): Promise<void> {
     `sends SIGUSR1 to pid ${pid}: Node.js opens its inspector on loopback for about a second, in which every local user can connect, and says so on its stderr`,
   );
   const begun = performance.now();
+  const isMarked = mark.set();
   const opened = await openBySignal(pid, target, listening);
   inside.attachments.push({ what: 'SIGUSR1, for Node.js to open its inspector', tookMs: since(begun) });
-  if (opened) await session(visit, opened, true);
-  else inside.gaps.push(notOpened(subject));
+  if (!opened) inside.gaps.push(notOpened(subject, isMarked));
+  else if (await session(visit, opened, true)) mark.clear();
 }
 
 const since = (begun: number): number => Math.round(performance.now() - begun);
 
 /** The main thread opens it, as soon as it comes back to JavaScript. A child may be what it waits for (execSync). */
-function notOpened({ machine, process: { pid } }: Subject): Inside['gaps'][number] {
+function notOpened({ machine, process: { pid } }: Subject, isMarked: boolean): Inside['gaps'][number] {
   const children =
     attempt(() => readText(machine, `/proc/${pid}/task/${pid}/children`))
       ?.trim()
@@ -127,11 +132,14 @@ function notOpened({ machine, process: { pid } }: Subject): Inside['gaps'][numbe
   return failed(
     `pid ${pid} did not open its inspector: its main thread is in a call outside of JavaScript${started}, or it said on its stderr why not`,
     'it opens when that call returns, and then stays open: every local user can connect to it',
-    `unclosed inspect ${pid} tells whether it is open; a restart closes it`,
+    isMarked
+      ? `unclosed inspect ${pid} --attach, when it runs again: that asks it, and closes it`
+      : `unclosed inspect ${pid} tells whether it is open; a restart closes it`,
   );
 }
 
-async function session(visit: Visit, open: Open, isOurs: boolean): Promise<void> {
+/** True when the inspector is no longer open, where it was to be closed. */
+async function session(visit: Visit, open: Open, isOurs: boolean): Promise<boolean> {
   const { subject, inside } = visit;
   inside.version = open.version;
   const { pid } = subject.process;
@@ -143,7 +151,11 @@ async function session(visit: Visit, open: Open, isOurs: boolean): Promise<void>
     if (isOurs) ending.closer = await armCloser(inspector);
     await askAll(subject, inspector, inside, ending);
   } catch (error) {
-    if (!(error instanceof NoAnswer || error instanceof ParseError)) throw error;
+    // Whatever it was, the inspector is closed before it is told.
+    if (!(error instanceof NoAnswer || error instanceof ParseError)) {
+      if (isOurs) await close(visit, open, inspector, ending);
+      throw error;
+    }
     inside.gaps.push(
       failed(
         `pid ${pid}: ${error.message}`,
@@ -151,10 +163,10 @@ async function session(visit: Visit, open: Open, isOurs: boolean): Promise<void>
         'run again; unclosed inspect without --attach tells in which call its main thread is',
       ),
     );
-  } finally {
-    if (isOurs) await close(visit, open, inspector, ending);
-    else await inspector?.close(1000);
   }
+  if (isOurs) return close(visit, open, inspector, ending);
+  await inspector?.close(1000);
+  return false;
 }
 
 async function close(
@@ -162,12 +174,12 @@ async function close(
   { at }: Open,
   inspector: Inspector | undefined,
   ending: Ending,
-): Promise<void> {
+): Promise<boolean> {
   const begun = performance.now();
   if (inspector) await closeOpened(inspector, ending);
   if (await waitUntilClosed(listening, at)) {
     inside.attachments.push({ what: 'its inspector was closed again', tookMs: since(begun) });
-    return;
+    return true;
   }
   inside.gaps.push(
     failed(
@@ -176,4 +188,5 @@ async function close(
       'it was told to close, and does when its main thread comes back to its event loop; a restart closes it too',
     ),
   );
+  return false;
 }

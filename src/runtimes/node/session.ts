@@ -133,12 +133,12 @@ function add(report: Report, name: string, inside: Inside): void {
     );
 }
 
-/** Stuck sockets that none of the objects stands for. */
+/** Stuck sockets of which no object tells how it is read: none stands for them, or only one below TLS. */
 function missing({ process, sockets }: Subject, { objects = [] }: Inside): Inside['gaps'] {
-  const known = new Set(objects.map(({ fd }) => fd));
+  const known = new Set(objects.flatMap(({ fd, endDelivered }) => (endDelivered === undefined ? [] : [fd])));
   const stuck = sockets.filter(({ state, inode }) => {
     const fds = inode === undefined ? undefined : process.sockets?.get(inode);
-    return state === 'CLOSE_WAIT' && fds !== undefined && !fds.some((fd) => known.has(fd));
+    return state === 'CLOSE_WAIT' && !fds?.some((fd) => known.has(fd));
   });
   return stuck.length > 0 ? [notAll(process.pid, stuck.length)] : [];
 }
