@@ -6,6 +6,9 @@ import net from 'node:net';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 
 const kept = [];
+const READY = `READY ${JSON.stringify({ pid: process.pid })}`;
+
+const ready = () => process.stdout.write(`${READY}\n`);
 
 const listen = (server) =>
   new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)));
@@ -75,12 +78,13 @@ function busyLoop() {
 
 async function busy() {
   await halfOpen();
-  setTimeout(busyLoop, 50);
+  ready();
+  busyLoop();
 }
 
 async function native() {
   await halfOpen();
-  setTimeout(() => execFileSync('sleep', ['600']), 50);
+  execFileSync('sh', ['-c', 'echo "$READY"; exec sleep 600'], { env: { READY }, stdio: 'inherit' });
 }
 
 async function worker() {
@@ -98,7 +102,7 @@ const CASES = { halfOpen, paused, unread, pooled, busy, native, worker, ownHandl
 if (isMainThread) {
   process.stdin.on('end', () => process.exit()).resume();
   await CASES[process.argv[2]]();
-  process.stdout.write(`READY ${JSON.stringify({ pid: process.pid })}\n`);
+  ready();
 } else {
   const { parentPort } = await import('node:worker_threads');
   await CASES[workerData]();
