@@ -84,7 +84,9 @@ async function busy() {
 
 async function native() {
   await halfOpen();
-  execFileSync('sh', ['-c', 'echo "$READY"; exec sleep 600'], { env: { READY }, stdio: 'inherit' });
+  try {
+    execFileSync('sh', ['-c', 'echo "$READY"; exec sleep 600'], { env: { READY }, stdio: 'inherit' });
+  } catch {} // whoever tires of it ends the child
 }
 
 async function worker() {
@@ -101,7 +103,7 @@ const CASES = { halfOpen, paused, unread, pooled, busy, native, worker, ownHandl
 
 if (isMainThread) {
   process.stdin.on('end', () => process.exit()).resume();
-  await CASES[process.argv[2]]();
+  await CASES[process.argv.at(-1)]();
   ready();
 } else {
   const { parentPort } = await import('node:worker_threads');

@@ -3,6 +3,7 @@ import type { Endpoint } from '../../model/socket.ts';
 import { type Inspector, NoAnswer } from './inspector.ts';
 import { isAt, type Listening } from './listening.ts';
 import { LOADER } from './loader.ts';
+import { loopTurns } from './questions.ts';
 
 // How an inspector is closed that was opened by us. inspector.close() ends the thread that talks to us, and waits for it.
 // Where our own goodbye crosses that, the thread dies in WsHandler::OnCloseFrameWritten (src/inspector_socket.cc), and the program with
@@ -39,7 +40,9 @@ export async function armCloser(inspector: Inspector): Promise<Closer> {
 export type Ending = { closer: Closer | undefined; loop: 'turns' | 'blocked' | 'unknown' };
 
 /** Ends a session with an inspector that we have opened. Never throws. */
-export async function closeOpened(inspector: Inspector, { closer, loop }: Ending): Promise<void> {
+export async function closeOpened(inspector: Inspector, { closer, loop: known }: Ending): Promise<void> {
+  if (closer !== undefined) await inspector.send('Debugger.disable', {}, COMMAND_MS).catch(() => {}); // should it stand still
+  const loop = known === 'unknown' && closer !== undefined ? await loopOf(inspector) : known;
   const body =
     loop === 'blocked'
       ? 'function () { this.close(); }'
@@ -60,6 +63,12 @@ export async function closeOpened(inspector: Inspector, { closer, loop }: Ending
   await told.catch(() => {}); // in a native call it is done when that returns
   await inspector.close(GOODBYE_MS);
 }
+
+const loopOf = (inspector: Inspector): Promise<Ending['loop']> =>
+  loopTurns(inspector).then(
+    (turns) => (turns ? 'turns' : 'blocked'),
+    () => 'unknown',
+  );
 
 const laterExpression = (): object => ({
   expression: `((load) => { load('timers').setTimeout(() => load('inspector').close(), ${CLOSE_AFTER_MS}).unref(); })(${LOADER})`,
