@@ -1,8 +1,8 @@
 // Writes fixtures/node/: what the inspector of a Node.js answers when a leaking program is asked, one file per version and
-// case, for test/runtimes/node/questions.test.ts.
+// case, for test/runtimes/node/questions.test.ts, and the program as it was then.
 //   node scripts/node-answers.ts /path/to/node…
 import { spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Inspector, type Session } from '../src/runtimes/node/inspector.ts';
@@ -105,6 +105,7 @@ async function record(node: string, name: string, everywhere: boolean): Promise<
 }
 
 mkdirSync(folder, { recursive: true });
+copyFileSync(`${root}workloads/node/inside.mjs`, `${folder}/inside.mjs`);
 for (const node of process.argv.slice(2)) {
   await record(node, 'pooled', false);
   await record(node, 'unread', false);

@@ -187,7 +187,6 @@ test('a program that ends before the signal, or while it is asked, is a gap and 
         },
       }));
       assert.deepEqual(codes(inside), ['INSIDE_FAILED'], depth);
-      assert.ok(!program.isAlive());
     });
   }
 });
@@ -216,6 +215,19 @@ test('a program in a native call opens its inspector late; the next look closes 
     assert.deepEqual(codes(next.inside), []);
     assert.match(next.announced.join(), /open at 127\.0\.0\.1:9229 since an earlier look, and is closed now/);
     assertUntouched(program, before);
+  }));
+
+test('a stuck socket that no object stands for is counted, and the way to find its owner is named', () =>
+  withProgram(running('halfOpen'), async (program) => {
+    const { inside } = await look(program.pid, 'attach', (subject) => {
+      const [first] = subject.sockets.filter(({ state }) => state === 'CLOSE_WAIT');
+      assert.ok(first);
+      return { ...subject, sockets: [...subject.sockets, { ...first, inode: 1 }] };
+    });
+    assert.deepEqual(codes(inside), ['INSIDE_NOT_ASKED']);
+    assert.match(whats(inside), /for 1 of its stuck sockets no object was reached/);
+    assert.match(inside.gaps[0]?.remedy ?? '', /--deep: .*0\.35 s per million objects/);
+    assert.equal(inside.objectsComplete, undefined);
   }));
 
 test('what is no Node.js is not asked', async () => {

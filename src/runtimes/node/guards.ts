@@ -101,8 +101,8 @@ function signalRefusal(machine: Machine, pid: number, { signalOff }: InspectorOp
   return signalOff
     ? refused('it was started with --disable-sigusr1', 'start it without that option, or with --inspect')
     : refused(
-        'it does not catch SIGUSR1, which would end it',
-        'if it was just started, look again; else start it with --inspect',
+        'it has no handler for SIGUSR1, and the signal could end it',
+        'if it was just started, look again; with --permission, and in some builds, Node.js has no inspector',
       );
 }
 

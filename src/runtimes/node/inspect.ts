@@ -105,12 +105,16 @@ async function talk(visit: Visit, seen: Look): Promise<void> {
     inside.gaps.push(seen.refusal);
     return;
   }
+  if (subject.signal.aborted) return;
   subject.announce(
     `sends SIGUSR1 to pid ${pid}: Node.js opens its inspector on loopback for about a second, in which every local user can connect, and says so on its stderr`,
   );
   const begun = performance.now();
   const isMarked = mark.set();
-  const opened = await openBySignal(pid, target, listening);
+  const opened = await openBySignal(pid, target, listening).catch((error: unknown) => {
+    mark.clear(); // it was not sent, or nobody is there to open anything
+    throw error;
+  });
   inside.attachments.push({ what: 'SIGUSR1, for Node.js to open its inspector', tookMs: since(begun) });
   if (!opened) inside.gaps.push(notOpened(subject, isMarked));
   else if (await session(visit, opened, true)) mark.clear();
@@ -156,6 +160,7 @@ async function session(visit: Visit, open: Open, isOurs: boolean): Promise<boole
       if (isOurs) await close(visit, open, inspector, ending);
       throw error;
     }
+    if (visit.target.hasEnded()) throw new SystemError('ESRCH', `pid ${pid}`);
     inside.gaps.push(
       failed(
         `pid ${pid}: ${error.message}`,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Target } from '../../kernel/target.ts';
+import { SystemError } from '../../model/errors.ts';
 import type { Endpoint, Listener } from '../../model/socket.ts';
 import { inspectorVersion } from '../../parse/node/version.ts';
 import { type Dial, dialer } from './dial.ts';
@@ -37,6 +38,7 @@ export async function openBySignal(pid: number, target: Target, listening: Liste
   const until = performance.now() + OPEN_MS;
   while (performance.now() < until) {
     await sleep(POLL_MS);
+    if (target.hasEnded()) throw new SystemError('ESRCH', `pid ${pid}`);
     const added = listening.read().filter(({ inode }) => !before.has(inode));
     const open = await answering(listening.held(added), listening, pid);
     if (open) return open;

@@ -86,7 +86,9 @@ export function runningFrames(session: Session): Promise<Frame[] | undefined> {
 export async function askSockets(session: Session, options: CollectOptions, everywhere: boolean): Promise<Report> {
   try {
     const loader = (await evaluate(session, LOADER))?.objectId;
+    const begun = performance.now();
     const found = everywhere ? await everySocket(session) : undefined;
+    const heapMs = performance.now() - begun;
     const functionDeclaration = `function (load, options, list) { return (${collect})(load, options, list && Array.from(list)); }`;
     const args = [
       { objectId: loader },
@@ -104,7 +106,8 @@ export async function askSockets(session: Session, options: CollectOptions, ever
     const report = textIn(named('report'), 'value');
     if (report === undefined) throw new NoAnswer('its sockets were not told');
     const places = await placesOf(session, textIn(named('functions'), 'objectId'));
-    return parseReport(report, places);
+    const parsed = parseReport(report, places);
+    return everywhere ? { ...parsed, pauseMs: heapMs + (parsed.pauseMs ?? 0) } : parsed;
   } finally {
     await session.send('Runtime.releaseObjectGroup', { objectGroup: GROUP }, COMMAND_MS).catch(() => {}); // goes with the session
   }

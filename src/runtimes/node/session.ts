@@ -77,7 +77,15 @@ async function askLoop(
   if (turns) return;
   const frames = await runningFrames(session);
   inside.attachments.push({ what: `${name} stopped for its stack`, tookMs: Math.round(performance.now() - begun) });
-  if (frames)
+  if (!frames)
+    inside.gaps.push(
+      failed(
+        `the event loop of the ${name} does not come round, and what it runs cannot be stopped for a look`,
+        'what blocks it is not known',
+        'unclosed inspect without --attach tells in which system call each thread is',
+      ),
+    );
+  else
     inside.strands?.push({
       kind: 'thread',
       name,
@@ -96,7 +104,7 @@ async function askThread(subject: Subject, session: Session, name: string, insid
   inside.attachments.push({
     what: isDeep ? `${name} looked through its heap for sockets` : `${name} asked for its sockets`,
     tookMs: Math.round(performance.now() - begun),
-    ...(report.pauseMs !== undefined && !isDeep && { pauseMs: Math.ceil(report.pauseMs) }),
+    ...(report.pauseMs !== undefined && { pauseMs: Math.ceil(report.pauseMs) }),
   });
   add(report, name, inside);
   return report.left === 0;

@@ -11,7 +11,7 @@ import { askSockets, loopTurns, runningFrames } from '../../../src/runtimes/node
 const FOLDER = fileURLToPath(new URL('../../../fixtures/node/', import.meta.url));
 const OPTIONS = { wanted: [], most: 1000, budgetMs: 1000 };
 const APP = '/srv/shop/workloads/node/inside.mjs';
-const lines = readFileSync(new URL('../../../workloads/node/inside.mjs', import.meta.url), 'utf8').split('\n');
+const lines = readFileSync(`${FOLDER}inside.mjs`, 'utf8').split('\n');
 
 /** The line of the program in which this stands, counted from 1. */
 const lineOf = (text: string): number => {
@@ -124,14 +124,14 @@ test('where the event loop does not come round, the stack names the line that ru
   for (const file of recordings('busy')) {
     const session = replay(file);
     assert.equal(await loopTurns(session), false);
-    const [first, ...rest] = (await runningFrames(session)) ?? [];
+    const [first, caller] = (await runningFrames(session)) ?? [];
     assert.deepEqual(first, {
       function: 'busyLoop',
       file: APP,
       line: lineOf('Math.sqrt(round)'),
       origin: 'application',
     });
-    assert.ok(rest.length > 0 && rest.every(({ origin }) => origin === 'runtime'), file);
+    assert.equal(caller?.function, 'busy', file);
   }
 });
 
