@@ -106,19 +106,19 @@ export function collect(
   for (const server of new Set(listed.map((socket) => attempt(() => socket.server)).filter(Boolean)))
     for (const parser of attempt(() => bySymbol(server, 'http.server.connections').all()) || [])
       if (isSocket(attempt(() => parser.socket))) served.push(parser.socket);
-  const fdOf = (socket: any): number | undefined => attempt(() => connectionOf(socket).fd);
-  const byFd = new Map<any, any>();
+  const byFd = new Map<any, { socket: any; handle: any; fd: any }>();
   for (const socket of listed.concat(Array.from(pools.keys()), served)) {
     const handle = connectionOf(socket);
     if (!handle) continue;
-    const fd = fdOf(socket);
+    const fd = attempt(() => handle.fd);
     const key = typeof fd === 'number' && fd >= 0 ? fd : socket;
-    if (!byFd.has(key) || handle.constructor.name === 'TLSWrap') byFd.set(key, socket);
+    if (!byFd.has(key) || handle.constructor.name === 'TLSWrap') byFd.set(key, { socket, handle, fd });
   }
-  const sockets = Array.from(byFd.values());
   const wanted = new Set(options.wanted);
-  const isWanted = (socket: any): number => (wanted.has(fdOf(socket) as number) ? 0 : 1);
-  sockets.sort((a, b) => isWanted(a) - isWanted(b));
+  const connections = Array.from(byFd.values());
+  const ordered = connections
+    .filter(({ fd }) => wanted.has(fd))
+    .concat(connections.filter(({ fd }) => !wanted.has(fd)));
 
   // Functions are told apart by their text, and of each text some are looked up: a program makes the same ones for each socket.
   const functions: unknown[] = [];
@@ -145,6 +145,7 @@ export function collect(
   };
   const handlersOf = (emitter: any, events: string[], prefix: string): unknown[] =>
     events.flatMap((event) => {
+      if (attempt(() => emitter._events[event]) === undefined) return [];
       const listeners = attempt(() => EventEmitter.prototype.listeners.call(emitter, event)) || [];
       return listeners.slice(0, 8).map((it: any) => [prefix + event, ...place(it)]);
     });
@@ -186,8 +187,15 @@ export function collect(
     const past = attempt(() => socket.readableFlowing === null && handle.bytesRead > socket.readableLength);
     return past === true ? 'layer' : undefined;
   };
-  const describe = (socket: any): any => {
-    const handle = connectionOf(socket);
+  const serverHandlers = new Map<any, unknown[]>();
+  const handlersOfServer = (server: any): unknown[] => {
+    const known = server ? serverHandlers.get(server) : [];
+    if (known) return known;
+    const found = handlersOf(server, ['connection', 'secureConnection', 'request', 'stream'], 'server ');
+    serverHandlers.set(server, found);
+    return found;
+  };
+  const describe = ({ socket, handle, fd }: { socket: any; handle: any; fd: any }): any => {
     const ends: any = { local: {}, peer: {} };
     attempt(() => handle.getsockname(ends.local));
     attempt(() => handle.getpeername(ends.peer));
@@ -197,7 +205,7 @@ export function collect(
     const server = attempt(() => socket.server) || attempt(() => socket._server);
     return {
       type: attempt(() => socket.constructor.name),
-      fd: fdOf(socket),
+      fd,
       local: endpoint(ends.local),
       peer: endpoint(ends.peer),
       stream: streamState(socket),
@@ -211,17 +219,18 @@ export function collect(
       handlers: handlersOf(socket, ['end', 'close', 'error', 'data', 'readable', 'timeout', 'connect'], '')
         .concat(request ? handlersOf(request, ['response', 'error', 'timeout', 'close', 'upgrade'], 'request ') : [])
         .concat(response ? handlersOf(response, ['end', 'data', 'readable', 'error', 'close'], 'response ') : [])
-        .concat(server ? handlersOf(server, ['connection', 'secureConnection', 'request', 'stream'], 'server ') : []),
+        .concat(handlersOfServer(server)),
     };
   };
   const rows: any[] = [];
-  for (const socket of sockets) {
-    if (rows.length >= options.most || (rows.length % 16 === 0 && spentMs() > options.budgetMs)) break;
-    rows.push(describe(socket));
+  const reading = spentMs();
+  for (const connection of ordered) {
+    if (rows.length >= options.most || (rows.length % 16 === 0 && spentMs() - reading > options.budgetMs)) break;
+    rows.push(describe(connection));
   }
   const report = {
     version: process.version,
-    found: sockets.length,
+    found: ordered.length,
     rows,
     texts,
     agents: Array.from(agents, ([agent, name]) => {

@@ -50,9 +50,9 @@ export const notAll = (pid: number, missing: number): Gap => ({
   remedy: `unclosed inspect ${pid} --deep: looks through its whole memory, and stops it for 0.35 s per million objects`,
 });
 
-export const cut = (what: string, effect: string): Gap => ({
+export const cut = (what: string, effect: string, remedy: string): Gap => ({
   code: 'INSIDE_CUT',
   what,
   effect,
-  remedy: 'look again when there are fewer',
+  remedy,
 });

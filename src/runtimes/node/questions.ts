@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Frame } from '../../model/inside.ts';
 import { boundTarget, functionLocation, pausedFrames } from '../../parse/node/paused.ts';
 import { frameAt } from '../../parse/node/places.ts';
@@ -62,24 +63,39 @@ async function withScripts<T>(session: Session, act: (urls: Map<string, string>)
   }
 }
 
+const PAUSE_MS = 2000;
+/** A moment may fall between two calls of the program, when the runtime alone is on the stack. */
+const MOMENTS = 8;
+
 /** Stops what runs for a moment and gives its stack. Undefined when nothing came to a place where it could be stopped. */
 export function runningFrames(session: Session): Promise<Frame[] | undefined> {
   return withScripts(session, async (urls) => {
-    let paused: unknown;
-    const stopped = new Promise<void>((resolve) => {
-      session.on('Debugger.paused', (params) => {
-        paused ??= params;
-        resolve();
-      });
-    });
-    await session.send('Debugger.pause', {}, COMMAND_MS);
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([stopped, new Promise((resolve) => (timer = setTimeout(resolve, 2000)))]);
-    clearTimeout(timer);
-    if (paused === undefined) return undefined;
-    await session.send('Debugger.resume', {}, COMMAND_MS);
-    return pausedFrames(paused, urls);
+    let frames: Frame[] | undefined;
+    for (let moment = 0; moment < MOMENTS; moment++) {
+      const paused = await pause(session);
+      if (paused === undefined) return frames;
+      frames = pausedFrames(paused, urls);
+      if (frames.some(({ origin }) => origin !== 'runtime')) return frames;
+      await sleep(moment * 3 + 1); // another place each time
+    }
+    return frames;
   });
+}
+
+/** What is told of the stop, after which the program runs on; undefined when it did not come to one. */
+async function pause(session: Session): Promise<unknown> {
+  const stopped = Promise.withResolvers<unknown>();
+  const off = session.on('Debugger.paused', stopped.resolve);
+  const timer = setTimeout(stopped.resolve, PAUSE_MS, undefined);
+  try {
+    await session.send('Debugger.pause', {}, COMMAND_MS);
+    const paused = await stopped.promise;
+    if (paused !== undefined) await session.send('Debugger.resume', {}, COMMAND_MS);
+    return paused;
+  } finally {
+    clearTimeout(timer);
+    off();
+  }
 }
 
 /** Asks for sockets: those that keep the program running, or with `everywhere` all in its memory. */
