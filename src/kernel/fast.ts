@@ -109,6 +109,10 @@ export function openDiagIn(id: number, pid: number): { fd: number; close(): void
   return { fd, close: () => libc.close(fd) };
 }
 
+/** A connection within the namespace with this number, which the process is in. The descriptor is good from anywhere. */
+export const connectIn = (id: number, pid: number, address: Uint8Array, port: number): number =>
+  inNetns(id, `/proc/${pid}/ns/net`, () => libc.connectTcp(address, port));
+
 /** Runs `action`, which must be synchronous, with the main thread in another namespace. */
 export function inNetns<T>(id: number, path: string, action: () => T): T {
   const home = libc.openReadOnly('/proc/thread-self/ns/net');

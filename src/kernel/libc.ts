@@ -18,6 +18,7 @@ const clockResolution_ = libc.func('int clock_getres(int clockid, _Out_ int64_t 
 const getxattr_ = libc.func('long getxattr(const char *path, const char *name, _Out_ uint8_t *value, size_t size)');
 const setns_ = libc.func('int setns(int fd, int nstype)');
 const socket_ = libc.func('int socket(int domain, int type, int protocol)');
+const connect_ = libc.func('int connect(int sockfd, const uint8_t *addr, unsigned int addrlen)');
 const send_ = libc.func('long send(int sockfd, const uint8_t *buf, size_t len, int flags)');
 const recv_ = libc.func('long recv(int sockfd, uintptr_t buf, size_t len, int flags)');
 const setsockopt_ = libc.func(
@@ -159,6 +160,30 @@ export function openSockDiag(): number {
   timeval[0] = RECEIVE_TIMEOUT_SECONDS;
   setsockopt_(fd, SOL_SOCKET, SO_RCVTIMEO, timeval, timeval.length);
   return fd;
+}
+
+const AF_INET6 = 10;
+const SO_SNDTIMEO = 21;
+const CONNECT_TIMEOUT_SECONDS = 2;
+
+/** A connection of the namespace that the thread is in. Blocks, so for loopback only, which answers at once. */
+export function connectTcp(address: Uint8Array, port: number): number {
+  const isV6 = address.length === 16;
+  const fd = check(socket_(isV6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket');
+  try {
+    const timeval = new Uint8Array(16); // struct timeval, 64-bit: seconds, microseconds
+    timeval[0] = CONNECT_TIMEOUT_SECONDS;
+    setsockopt_(fd, SOL_SOCKET, SO_SNDTIMEO, timeval, timeval.length);
+    const name = Buffer.alloc(isV6 ? 28 : 16); // struct sockaddr_in6, sockaddr_in: family, port, in6 flow label, address
+    name.writeUInt16LE(isV6 ? AF_INET6 : AF_INET, 0);
+    name.writeUInt16BE(port, 2);
+    name.set(address, isV6 ? 8 : 4);
+    check(connect_(fd, name, name.length), `connect to port ${port}`);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
 }
 
 export const send = (fd: number, message: Uint8Array): void => {
