@@ -1,4 +1,5 @@
 import type { Finding } from '../../model/finding.ts';
+import type { Container } from '../../model/process.ts';
 import { type Circumstances, type Decision, type ReliefAction, SOCKET_ACTIONS } from '../../model/relief.ts';
 import { isTold, raisedLimit, usesSelect } from './means.ts';
 
@@ -43,6 +44,13 @@ function objectionToEnding(
   );
 }
 
+function unpause({ engine, id }: Container): string {
+  const short = id.slice(0, 12);
+  if (engine === 'docker' || engine === 'podman') return `${engine} unpause ${short}`;
+  if (engine === 'containerd') return `ctr --namespace k8s.io tasks resume ${id}, or nerdctl unpause ${short}`;
+  return engine === 'lxc' ? `lxc-unfreeze -n ${id}` : 'let it run on by the tool that has paused it';
+}
+
 const OBJECTIONS: Record<
   Exclude<ReliefAction, 'keepalive' | 'shutdown' | 'destroy'>,
   (finding: Finding, circumstances: Circumstances) => Decision | undefined
@@ -66,13 +74,7 @@ const OBJECTIONS: Record<
   thaw: ({ subject: { process } }) => {
     if (!process?.frozen) return no('the process is not frozen');
     const { container } = process;
-    return (
-      container &&
-      no(
-        'its container engine has frozen it, and must know',
-        `${container.engine} unpause ${container.id.slice(0, 12)}`,
-      )
-    );
+    return container && no('its container engine has frozen it, and must know', unpause(container));
   },
   'restart-unit': ({ subject: { process } }, { ownUnit }) => {
     const { unit, container } = process ?? {};
@@ -86,6 +88,9 @@ const OBJECTIONS: Record<
     const { container } = process ?? {};
     if (!container) return no('it is in no container');
     if (container.id === ownContainer) return no('unclosed runs in this container itself', 'run it on the host');
+    // Docker restarts a paused container, and Podman does not.
+    if (container.engine === 'podman' && process?.frozen)
+      return no('Podman restarts no paused container', `podman unpause ${container.id.slice(0, 12)}`);
     if (container.engine === 'docker' || container.engine === 'podman') return undefined;
     return no(
       `only Docker and Podman can be asked to restart a container (this is ${container.engine})`,
