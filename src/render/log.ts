@@ -24,7 +24,7 @@ function whoOf({ by: { user, uid, sudo_user } }: LogEntry): string {
 type What = LogEntry['what'];
 
 function beginOf({ action, name, pid, unit, sockets, steps, undoes }: What): string {
-  if (Array.isArray(steps)) return [undoes === undefined ? 'set' : 'taken back', ...steps.map(stepText)].join(' ');
+  if (Array.isArray(steps)) return `${undoes === undefined ? 'set' : 'taken back'}: ${steps.map(stepText).join(', ')}`;
   const count = Array.isArray(sockets) ? plural(sockets.length, 'connection') : undefined;
   return [
     text(action),
@@ -56,5 +56,5 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 
 function stepText(step: unknown): string {
   const { name, before, after } = object(step);
-  return `${text(name)} ${text(before)} -> ${text(after)};`;
+  return `${text(name)} ${text(before)} -> ${text(after)}`;
 }
