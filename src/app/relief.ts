@@ -135,22 +135,25 @@ export function releaseTargets({ targets }: Relief): void {
   targets.clear();
 }
 
-/** The plan as it would be made now, with only those sockets that were shown. Undefined when another one would be made. */
+/**
+ * The plan as it would be made now, with only those sockets that were shown. Undefined when another one would be made.
+ * What is seen of the cause may have changed with the age of the sockets; that the action is the same is what counts.
+ */
 function stillSo(shown: ReliefPlan, plans: ReliefPlan[]): ReliefPlan | undefined {
   const { process, decision, cause } = shown;
-  // Several findings of a process can have one cause, and a socket may have gone from one to another.
-  const [same, ...more] = plans.filter(
+  const alike = plans.filter(
     (it) =>
       it.process?.pid === process?.pid &&
       it.process?.startedAt === process?.startedAt &&
-      it.cause === cause &&
       it.decision.kind === 'act' &&
       decision.kind === 'act' &&
       it.decision.action === decision.action,
   );
+  const same = alike.find((it) => it.cause === cause) ?? alike[0];
   if (!same) return undefined;
   const inodes = new Set(shown.selection.sockets.map(({ socket }) => socket.inode));
-  const sockets = [same, ...more].flatMap(({ selection }) => selection.sockets);
+  // A socket may have gone from one finding of the process to another.
+  const sockets = alike.flatMap(({ selection }) => selection.sockets);
   const selection = { ...same.selection, sockets: sockets.filter(({ socket }) => inodes.has(socket.inode)) };
   return { ...same, selection, ...(shown.fdLimit && { fdLimit: shown.fdLimit }) };
 }
