@@ -205,14 +205,29 @@ for (const engine of ['podman', 'docker'] as const) {
   });
 }
 
-test('a container that systemd runs is left to systemd', { skip }, async () => {
-  const arguments_ = ENGINES.podman.run('quad', ['--label', 'PODMAN_SYSTEMD_UNIT=quad.service']);
-  const [rootfs, command] = [arguments_.indexOf('--rootfs'), machine.workload('missing-close', '--count', '2')];
-  const labelled = [...arguments_.slice(0, rootfs), ...arguments_.slice(rootfs + 2), '--rootfs', machine.tree];
-  await machine.get('podman', ...labelled, 'sh', '-c', command);
-  await stuckIn('--container', 'quad');
-  const { code, stdout } = await relieve('--container', 'quad', '--action', 'restart-container', '--yes');
-  assert.equal(code, 12, stdout);
-  assert.match(stdout, /systemd runs this container, as quad\.service/);
-  await machine.get('podman', 'rm', '-f', 'quad');
+test('a container that a unit runs, as Quadlet has it, is restarted by its unit and not by Podman', {
+  skip,
+}, async () => {
+  const [, , ...arguments_] = ENGINES.podman.run('quad', []);
+  const command = `'${machine.workload('missing-close', '--count', '2')}'`;
+  const podman = ['/usr/bin/env podman run -d --cgroups=split --sdnotify=conmon --rm --replace', ...arguments_];
+  await machine.addUnit('quad.service', [
+    ...['Type=notify', 'NotifyAccess=all', 'Delegate=yes', 'Environment=PODMAN_SYSTEMD_UNIT=%n', 'KillMode=mixed'],
+    `ExecStart=${[...podman, 'sh', '-c', command].join(' ')}`,
+    'ExecStop=/usr/bin/env podman rm -f -i quad',
+    'TimeoutStopSec=15',
+  ]);
+  await machine.get('systemctl', 'start', 'quad.service');
+  const { pid, unit, container } = (await stuckIn('--container', 'quad')).holder;
+  assert.deepEqual([unit, container?.engine, container?.name], ['quad.service', 'podman', 'quad']);
+  const refused = await json('--container', 'quad', '--action', 'restart-container', '--yes');
+  assert.deepEqual([refused.result, refused.plans[0].why], ['refused', 'systemd runs this container, as quad.service']);
+  assert.equal(await isThere(pid), true);
+  const run = await relieve('--unit', 'quad.service', '--action', 'restart-unit', '--yes', '--no-evidence');
+  assert.equal(run.code, 0, run.stdout + run.stderr);
+  assert.match(
+    words(run),
+    new RegExp(`pid ${pid} has ended, .*; quad\\.service runs again \\(active \\(running\\), pid`),
+  );
+  assert.notEqual((await stuckIn('--container', 'quad')).holder.pid, pid);
 });
