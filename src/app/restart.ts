@@ -31,7 +31,7 @@ export async function stateAfter(
   if (action === 'restart-unit') {
     const properties = ['ActiveState', 'SubState', 'MainPID'];
     const { ActiveState: state = 'unknown', SubState: detail, MainPID: pid } = await showUnit(unit, properties);
-    const text = detail === undefined || detail === '' ? state : `${state} (${detail})`;
+    const text = !detail || detail === state ? state : `${state} (${detail})`;
     return { name: unit, runs: state === 'active', state: text, ...pidOf(pid) };
   }
   const { engine = '', id = '' } = container ?? {};
@@ -112,6 +112,6 @@ async function runTool(tool: string, args: string[]): Promise<{ output: string }
   } catch (error) {
     const { stderr, message, code } = error as Error & { stderr?: string; code?: unknown };
     if (code === 'ENOENT') return { failed: `${tool} is not installed here` };
-    return { failed: `${tool}: ${(stderr || message).trim().slice(0, 400)}` };
+    return { failed: `${tool}: ${(stderr || message).trim().replace(/\s+/g, ' ').slice(0, 400)}` };
   }
 }

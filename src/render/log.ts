@@ -9,6 +9,8 @@ export function renderLog(entries: LogEntry[], width: number): string {
     const later = entries.slice(index + 1).find(({ run }) => run === entry.run);
     const ends = later?.event === 'end' ? endOf(later.what) : ['broken off: how it ended is not known'];
     const head = [entry.at.replace(/\.[0-9]+Z$/, 'Z'), whoOf(entry), beginOf(entry.what)].join('  ');
+    const saved = text(entry.what.evidence);
+    if (saved !== undefined) ends.push(`saved before: unclosed --from ${saved}`);
     return [...wrap(printable(head), width, 0, 2), ...ends.flatMap((line) => wrap(printable(line), width, 2, 4))];
   });
   return lines.map((line) => `${line}\n`).join('');
@@ -23,8 +25,12 @@ function whoOf({ by: { user, uid, sudo_user } }: LogEntry): string {
 
 type What = LogEntry['what'];
 
-function beginOf({ action, name, pid, unit, sockets, steps, undoes }: What): string {
-  if (Array.isArray(steps)) return `${undoes === undefined ? 'set' : 'taken back'}: ${steps.map(stepText).join(', ')}`;
+function beginOf({ action, name, pid, unit, sockets, steps, undoes, netns }: What): string {
+  if (Array.isArray(steps)) {
+    const { id } = object(netns);
+    const where = typeof id === 'number' ? ` in network namespace ${id}` : '';
+    return `${undoes === undefined ? 'set' : 'taken back'}${where}: ${steps.map(stepText).join(', ')}`;
+  }
   const count = Array.isArray(sockets) ? plural(sockets.length, 'connection') : undefined;
   return [
     text(action),

@@ -18,7 +18,7 @@ const entry = (fields: Partial<LogEntry> = {}): LogEntry => ({
   by: { uid: 0, user: 'root', sudo_user: 'ann', pid: 7 },
   boot: 'b',
   version: '0.1.0',
-  what: { action: 'restart-unit', name: 'python3', pid: 70, unit: 'shop.service', sockets: [1, 2] },
+  what: { action: 'restart-unit', name: 'python3', pid: 70, unit: 'shop.service', sockets: [1, 2], evidence: '/e/1' },
   ...fields,
 });
 const END = entry({ event: 'end', what: { verdict: { result: 'done', text: 'pid 70 has ended' } } });
@@ -27,13 +27,13 @@ test('a run is told in two lines: when, who and what, and what came of it', () =
   assert.equal(
     renderLog([entry(), END], 120),
     '2026-11-20T03:12:44Z  root (sudo by ann)  restart-unit · python3 pid 70 · shop.service · 2 connections\n' +
-      '  done: pid 70 has ended\n',
+      '  done: pid 70 has ended\n  saved before: unclosed --from /e/1\n',
   );
 });
 
 test('what was begun and never ended is told so, also where another begins', () => {
-  assert.match(renderLog([entry()], 100), /\n {2}broken off: how it ended is not known\n$/);
-  assert.match(renderLog([entry(), entry(), END], 120), /broken off.*\n.*\n {2}done: pid 70 has ended\n$/);
+  assert.match(renderLog([entry()], 100), /\n {2}broken off: how it ended is not known\n/);
+  assert.match(renderLog([entry(), entry(), END], 120), /broken off.*\n.*\n.*\n {2}done: pid 70 has ended\n/);
   assert.match(renderLog([entry(), { ...END, run: 'b' }], 100), /broken off/);
 });
 
@@ -42,8 +42,8 @@ test('changes of parameters are told with what failed', () => {
   const outcomes = [{ ...steps[0], done: false, why: 'it is read-only' }];
   const begin = entry({ command: 'tune', what: { netns: { id: 1 }, steps } });
   assert.equal(
-    renderLog([begin, entry({ command: 'tune', event: 'end', what: { outcomes } })], 100),
-    '2026-11-20T03:12:44Z  root (sudo by ann)  set: net.ipv4.tcp_retries2 15 -> 8\n' +
+    renderLog([begin, entry({ command: 'tune', event: 'end', what: { outcomes } })], 120),
+    '2026-11-20T03:12:44Z  root (sudo by ann)  set in network namespace 1: net.ipv4.tcp_retries2 15 -> 8\n' +
       '  0 of 1 done\n  not done: net.ipv4.tcp_retries2: it is read-only\n',
   );
 });
