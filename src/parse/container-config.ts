@@ -2,8 +2,8 @@ import { ParseError } from '../model/errors.ts';
 import type { Container, Pod } from '../model/process.ts';
 import { isPlainId } from './cgroup.ts';
 
-/** The names that people know a container by. */
-export type ContainerNames = { name?: string; pod?: Pod };
+/** The names that people know a container by. `engine` where the file tells it and the cgroup does not (--cgroup-parent). */
+export type ContainerNames = { name?: string; pod?: Pod; engine?: 'docker' };
 
 export type ContainerConfigPath = { path: string; kind: 'docker' | 'containers' | 'oci' };
 

@@ -2,7 +2,7 @@ import type { Evidence, Measure, ReliefPlan, ReliefResult } from '../model/relie
 import type { Snapshot } from '../model/snapshot.ts';
 import { escapeControls, isoTime, seconds } from './json.ts';
 
-export const RELIEF_SCHEMA = 'unclosed.relief/1';
+const RELIEF_SCHEMA = 'unclosed.relief/1';
 
 /** What was shown, and what came of it where something was done. */
 export type ReliefAnswer = {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { JsonReport, Run } from './cli.ts';
 import { type OwnMachine, startMachine, until } from './own-machine.ts';
 import { missing } from './workload.ts';
@@ -32,8 +34,18 @@ type Holder = NonNullable<JsonReport['findings'][0]['holder']> & {
 
 const relieve = (...args: string[]): Promise<Run> => machine.unclosed('relieve', '--older-than', '1s', ...args);
 const words = ({ stdout }: Run): string => stdout.replace(/\s+/g, ' ').trim();
+
+const SCHEMA = JSON.parse(readFileSync(new URL('../../schema/relief.json', import.meta.url), 'utf8'));
+const fits = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile(SCHEMA);
+
 // biome-ignore lint/suspicious/noExplicitAny: a document is looked into here and there
-const json = async (...args: string[]): Promise<any> => JSON.parse((await relieve(...args, '--json')).stdout);
+async function json(...args: string[]): Promise<any> {
+  const { stdout, stderr } = await relieve(...args, '--json');
+  assert.notEqual(stdout, '', stderr);
+  const document = JSON.parse(stdout);
+  assert.ok(fits(document), JSON.stringify(fits.errors));
+  return document;
+}
 
 /** The one process of a unit or container that holds stuck connections, as soon as there is one. */
 async function stuckIn(...whom: string[]): Promise<{ holder: Holder; sockets: number }> {

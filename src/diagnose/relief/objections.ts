@@ -100,7 +100,7 @@ const OBJECTIONS: Record<
     if (container.engine === 'docker' || container.engine === 'podman') return undefined;
     return no(
       `only Docker and Podman can be asked to restart a container (this is ${container.engine})`,
-      pod ? deletePod(pod) : 'the tool that has started it',
+      pod ? deletePod(pod) : 'restart it with the tool that has started it',
     );
   },
   terminate: ({ subject: { process } }) =>
