@@ -109,7 +109,8 @@ async function doOne(
   const after = await measureAfter(machine, pid, target);
   if (isRestart(action) && !after.alive && !gone) {
     await sleep(STARTS_MS);
-    deed.restarted = await stateAfter(action, process);
+    const restarted = await stateAfter(action, process);
+    if (restarted) deed.restarted = restarted;
   }
   const verdict = verdictOn(plan ?? shown, deed, before, after, {
     socketsOnly: options.socketsOnly,

@@ -18,26 +18,36 @@ export async function restart(action: RestartAction, process: Process): Promise<
   if (objection) return objection.why;
   const { unit = '', container } = process;
   const done = await (action === 'restart-unit'
-    ? runTool('systemctl', ['restart', '--', unit])
-    : runTool(container?.engine ?? '', ['restart', container?.id ?? '']));
+    ? runTool('systemctl', ['restart', '--', unit], RESTART_MS)
+    : runTool(container?.engine ?? '', ['restart', container?.id ?? ''], RESTART_MS));
   return 'failed' in done ? done.failed : undefined;
 }
 
-/** What is there now, in the manager's words: a program that ends at once was started again too. */
-export async function stateAfter(
-  action: RestartAction,
-  { unit = '', container }: Process,
-): Promise<NonNullable<Deed['restarted']>> {
-  if (action === 'restart-unit') {
-    const properties = ['ActiveState', 'SubState', 'MainPID'];
-    const { ActiveState: state = 'unknown', SubState: detail, MainPID: pid } = await showUnit(unit, properties);
-    const text = !detail || detail === state ? state : `${state} (${detail})`;
-    return { name: unit, runs: state === 'active', state: text, ...pidOf(pid) };
-  }
-  const { engine = '', id = '' } = container ?? {};
+/** What is there now, in the manager's words; undefined when it does not say. */
+export const stateAfter = (action: RestartAction, process: Process): Promise<Deed['restarted']> =>
+  action === 'restart-unit' ? stateOfUnit(process) : stateOfContainer(process);
+
+/** A program that ends at once is started by systemd again and again, and active in between. */
+async function stateOfUnit({ unit = '' }: Process): Promise<Deed['restarted']> {
+  const shown = await showUnit(unit, ['ActiveState', 'SubState', 'MainPID', 'NRestarts']);
+  const { ActiveState: state, SubState: detail, MainPID: pid, NRestarts: again } = shown;
+  if (!state) return undefined;
+  const text = !detail || detail === state ? state : `${state} (${detail})`;
+  const loops = Number(again) > 0;
+  return {
+    name: unit,
+    runs: state === 'active' && !loops,
+    state: loops ? `${text} after ${again} more ${again === '1' ? 'start' : 'starts'}` : text,
+    ...pidOf(pid),
+  };
+}
+
+async function stateOfContainer({ container }: Process): Promise<Deed['restarted']> {
+  const { engine = '', id = '', name = id.slice(0, 12) } = container ?? {};
   const asked = await inspectContainer(engine, id, '{{.State.Status}} {{.State.Pid}}');
-  const [state = 'unknown', pid] = 'failed' in asked ? [] : asked.output.split(' ');
-  return { name: container?.name ?? id.slice(0, 12), runs: state === 'running', state, ...pidOf(pid) };
+  if ('failed' in asked) return undefined;
+  const [state = '', pid] = asked.output.split(' ');
+  return { name, runs: state === 'running', state, ...pidOf(pid) };
 }
 
 const pidOf = (text: string | undefined): { pid?: number } => (Number(text) > 0 ? { pid: Number(text) } : {});
@@ -76,11 +86,11 @@ async function objectionOfEngine({ pid, container }: Process): Promise<Objection
 const PODMAN_UNIT = 'PODMAN_SYSTEMD_UNIT';
 
 const inspectContainer = (engine: string, id: string, format: string): ReturnType<typeof runTool> =>
-  runTool(engine, ['inspect', '--type', 'container', '--format', format, id]);
+  runTool(engine, ['inspect', '--type', 'container', '--format', format, id], ASK_MS);
 
 /** `NAME=VALUE` a line. */
 async function showUnit(unit: string, properties: string[]): Promise<Record<string, string> & { failed?: string }> {
-  const asked = await runTool('systemctl', ['show', `--property=${properties.join(',')}`, '--', unit]);
+  const asked = await runTool('systemctl', ['show', `--property=${properties.join(',')}`, '--', unit], ASK_MS);
   if ('failed' in asked) return { failed: asked.failed };
   return Object.fromEntries(
     asked.output.split('\n').map((line) => [line.replace(/=.*/, ''), line.replace(/^.*?=/, '')]),
@@ -101,17 +111,23 @@ function cgroupsOf(pid: number): string[] {
   }
 }
 
+const ASK_MS = 10_000;
 /** As long as a unit may take to stop and to start. */
-const TOOL_MS = 200_000;
+const RESTART_MS = 200_000;
 
 /** The words of the tool itself are the reason when it fails. */
-async function runTool(tool: string, args: string[]): Promise<{ output: string } | { failed: string }> {
+async function runTool(
+  tool: string,
+  args: string[],
+  timeout: number,
+): Promise<{ output: string } | { failed: string }> {
   try {
-    const { stdout } = await promisify(execFile)(tool, args, { timeout: TOOL_MS });
+    const { stdout } = await promisify(execFile)(tool, args, { timeout });
     return { output: stdout.trim() };
   } catch (error) {
-    const { stderr, message, code } = error as Error & { stderr?: string; code?: unknown };
+    const { stderr, message, code, killed } = error as Error & { stderr?: string; code?: unknown; killed?: boolean };
     if (code === 'ENOENT') return { failed: `${tool} is not installed here` };
+    if (killed) return { failed: `${tool} ${args[0]} was not through after ${timeout / 1000} s` };
     return { failed: `${tool}: ${(stderr || message).trim().replace(/\s+/g, ' ').slice(0, 400)}` };
   }
 }

@@ -109,6 +109,21 @@ test('a unit that does not come up again is told as what it is', { skip }, async
   assert.match(words(run), new RegExp(`pid ${pid} has ended, .*; till\\.service does not run again, it is failed`));
 });
 
+test('a unit whose program ends again and again is told as what it is', { skip }, async () => {
+  const program = `test ! -e /run/faulty && ${machine.workload('missing-close', '--count', '3')}`;
+  const again = ['Restart=always', 'RestartSec=100ms', `ExecStart=/bin/sh -c '${program}'`];
+  await machine.addUnit('loop.service', again);
+  await machine.get('systemctl', 'start', 'loop.service');
+  await stuckIn('--unit', 'loop.service');
+  await machine.get('touch', '/run/faulty');
+  const run = await relieve('--unit', 'loop.service', '--action', 'restart-unit', '--yes', '--no-evidence');
+  assert.equal(run.code, 13, run.stdout + run.stderr);
+  assert.match(
+    words(run),
+    /loop\.service does not run again, it is [a-z]+( \([a-z-]+\))?( after [0-9]+ more starts?)?$/,
+  );
+});
+
 test('a limit that is raised says where the next start gets its own from', { skip }, async () => {
   const { pid } = await startUnit('narrow.service', 9, ['LimitNOFILE=900']);
   await machine.get('prlimit', '--pid', String(pid), '--nofile=16:900');

@@ -144,6 +144,30 @@ test('a read-only /proc/sys is told', { skip }, () => {
   assert.match(text, /code 13/);
 });
 
+test('what was done of a change that failed in part is taken back', { skip }, () => {
+  const tunes = `"$0" src/bin.ts tune --state "$1"`;
+  const script = `mount -t proc proc /proc
+    one=/proc/sys/net/ipv4/tcp_retries2; mount -o bind $one $one && mount -o remount,bind,ro $one
+    ${tunes} --apply tcp_keepalive_time=607 --apply tcp_retries2=9 --yes; echo "code $?"
+    cat /proc/sys/net/ipv4/tcp_keepalive_time
+    ${tunes} --undo --yes; echo "code $?"
+    cat /proc/sys/net/ipv4/tcp_keepalive_time
+    ${tunes} --undo; echo "code $?"`;
+  const text = execFileSync(
+    'unshare',
+    ['-n', '-m', '-p', '-f', 'sh', '-c', script, process.execPath, join(folder, 'part')],
+    { encoding: 'utf8' },
+  );
+  assert.match(
+    text,
+    /not done: net\.ipv4\.tcp_retries2: .*1 of 2 done: unclosed tune --undo takes that back\ncode 13\n607\n/s,
+  );
+  assert.match(
+    text,
+    /tcp_retries2 is as it was before\n.*1 of 1 done\ncode 0\n7200\nnothing to take back .*code 11\n$/s,
+  );
+});
+
 // The checkout may lie where nobody can read it, so the modules are loaded first and the rights dropped then.
 const AS_NOBODY = `
 const { main } = await import(${JSON.stringify(new URL('../../src/faces/cli.ts', import.meta.url).href)});
