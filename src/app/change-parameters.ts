@@ -3,8 +3,9 @@ import { PARAMETERS } from '../diagnose/tune/parameters.ts';
 import type { NetnsIdentity } from '../kernel/change-parameter.ts';
 import type { NetNsEntry } from '../kernel/machine.ts';
 import { SystemError, UnclosedError } from '../model/errors.ts';
+import type { LogEntry } from '../model/log.ts';
 import type { Change } from '../model/tune.ts';
-import { type ActionLog, bootId, type LogEntry } from './state.ts';
+import { type ActionLog, bootId } from './state.ts';
 
 /** What one change came to. */
 export type Outcome = Pick<Change, 'name' | 'before' | 'after'> & { done: boolean; now?: string; why?: string };

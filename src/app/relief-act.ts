@@ -6,7 +6,7 @@ import { SystemError } from '../model/errors.ts';
 import type { Process } from '../model/process.ts';
 import { type Deed, type ReliefAction, type ReliefPlan, SOCKET_ACTIONS } from '../model/relief.ts';
 import type { TcpSocket } from '../model/socket.ts';
-import { restartContainer, restartUnit } from './restart.ts';
+import { restart } from './restart.ts';
 
 type TargetModule = typeof import('../kernel/target.ts');
 type Target = InstanceType<TargetModule['Target']>;
@@ -62,9 +62,8 @@ async function onProcess(
       return undefined;
     }
     case 'restart-unit':
-      return restartUnit(process);
     case 'restart-container':
-      return restartContainer(process);
+      return restart(action, process);
     default:
       return terminate(target, options);
   }

@@ -181,7 +181,7 @@ function withCgroup(decision: Decision, pid: number): Decision {
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     const why = error.code === 'EBUSY' ? error.call : `its frozen cgroup was not found: ${error.message}`;
-    return { kind: 'refused', why, instead: ['thaw it where it was frozen'] };
+    return { kind: 'refused', why, instead: ['thaw it there: whatever is below runs on then'] };
   }
 }
 

@@ -2,29 +2,11 @@ import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, readFi
 import { userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { UnclosedError } from '../model/errors.ts';
+import type { Actor, LogEntry } from '../model/log.ts';
 import { makeFolder } from './folder.ts';
 import { VERSION } from './version.ts';
 
 // What was done to this machine is kept: a log of one JSON object a line, and recordings made before acting.
-
-/** Who did something, as far as it is known. */
-export type Actor = { uid: number; user?: string; sudo_user?: string; pid: number };
-
-/** One line of the log. `run` binds the lines of one run of the program together. */
-export type LogEntry = {
-  schema: 'unclosed.log/1';
-  at: string;
-  run: string;
-  command: 'tune' | 'relieve';
-  /** `begin` is written before anything is done, `end` when it is known what came of it. */
-  event: 'begin' | 'end';
-  by: Actor;
-  /** Of this start of the machine: pids, inodes and namespaces of another one mean nothing now. */
-  boot: string;
-  version: string;
-  /** What was to be done, or what came of it. */
-  what: Record<string, unknown>;
-};
 
 /**
  * The folder for it, which need not be there yet. Root's is fixed: a variable may have been set by somebody else.
@@ -143,8 +125,9 @@ function parseEntry(line: string): LogEntry | undefined {
 function isEntry(value: unknown): value is LogEntry {
   if (typeof value !== 'object' || value === null) return false;
   const { schema, at, run, command, event, by, boot, what } = value as Partial<LogEntry>;
+  const objects = [by, what].every((it) => typeof it === 'object' && it !== null);
   const texts = [at, run, command, event, boot].every((it) => typeof it === 'string');
-  return schema === 'unclosed.log/1' && texts && typeof by === 'object' && typeof what === 'object' && what !== null;
+  return schema === 'unclosed.log/1' && texts && objects;
 }
 
 export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();

@@ -120,7 +120,7 @@ export function planChanges(assignments: readonly string[], { page: { settings }
     const parameter = parameterNamed(name.replaceAll('/', '.'));
     if (!parameter) {
       const known = PARAMETERS.map((it) => it.name.replace(/^.*\./, '')).join(', ');
-      throw new UnclosedError('USAGE', `--set ${text}: not NAME=VALUE of a parameter known here`, `known: ${known}`);
+      throw new UnclosedError('USAGE', `--apply ${text}: not NAME=VALUE of a parameter known here`, `known: ${known}`);
     }
     const setting = settings.find((it) => it.name === parameter.name);
     const judged = judgeValue(parameter, value, present);

@@ -1,10 +1,11 @@
-import { carryOut, prepareRelief, type Relief, type Result, releaseTargets } from '../app/relief.ts';
+import { carryOut, prepareRelief, type Relief, releaseTargets } from '../app/relief.ts';
 import type { ActOptions } from '../app/relief-act.ts';
 import type { ReliefOptions, Whom } from '../app/relief-plan.ts';
 import { ActionLog, stateDirectory } from '../app/state.ts';
 import { parseCount, parseDuration } from '../model/amounts.ts';
 import { RELIEF_ACTIONS, type ReliefPlan, SOCKET_ACTIONS } from '../model/relief.ts';
 import { renderPlan, renderResult } from '../render/relief.ts';
+import { type ReliefAnswer, renderReliefJson } from '../render/relief-json.ts';
 import { printable, wrap } from '../render/text.ts';
 import { FILTER, LIMITS, OUTPUT, oneOf, readFilter, readLimits, readPids } from './arguments.ts';
 import { command, type Surroundings, usage, type Values } from './command.ts';
@@ -42,6 +43,7 @@ Doing it
       --log                      what was done so far
       --state DIR                where both are kept (default /var/lib/unclosed
                                  for root, else ~/.local/state/unclosed)
+      --json                     as one JSON document; with --log one a line
       --no-color                 no colour (also: NO_COLOR, or not a terminal)
 
 Exit codes
@@ -69,6 +71,7 @@ const OPTIONS = {
   kill: { type: 'boolean' },
   config: LIMITS.config,
   'no-evidence': { type: 'boolean' },
+  json: OUTPUT.json,
   'no-color': OUTPUT['no-color'],
   ...ACTING,
 } as const;
@@ -78,6 +81,7 @@ type ReliefValues = Values<typeof OPTIONS>;
 /** Shows what would help, and with --yes does it and measures what came of it. */
 export const relieveCommand = command(HELP, OPTIONS, async (values, positionals, surroundings) => {
   requireOneWay(values);
+  if (values.ask && values.json) throw usage('--ask asks a person, and --json answers a program', '--yes does it');
   if (values.log) return printLog('relieve', values, surroundings);
   const options = await readOptions(values, positionals, surroundings);
   const graceMs = durationOf(values.grace, '--grace') ?? GRACE_MS;
@@ -155,47 +159,70 @@ async function showAndDo(
   values: ReliefValues,
   surroundings: Surroundings,
 ): Promise<number> {
-  const { stdout, environment } = surroundings;
-  const { plans } = relief.look;
+  const { stdout } = surroundings;
+  const { plans, snapshot } = relief.look;
+  const answer: ReliefAnswer = { result: 'dry-run', plans, olderThanMs: options.olderThanMs };
+  if (!values.json) showPlans(plans, values, surroundings);
+  if (!plans.some(isWorthDoing)) {
+    answer.result = plans.some(({ decision }) => decision.kind === 'refused') ? 'refused' : 'nothing';
+  } else if (await isConfirmed(values)) {
+    await carryOutInto(answer, relief, options, values, surroundings);
+  }
+  stdout.write(values.json ? renderReliefJson(answer, snapshot) : ending(answer, pageWidth(stdout)));
+  return EXITS[answer.result];
+}
+
+const EXITS: Record<ReliefAnswer['result'], number> = {
+  'dry-run': ACTION_EXIT.dryRun,
+  done: ACTION_EXIT.done,
+  nothing: ACTION_EXIT.nothingToDo,
+  refused: ACTION_EXIT.refused,
+  failed: ACTION_EXIT.failed,
+};
+
+function showPlans(plans: ReliefPlan[], values: ReliefValues, { stdout, environment }: Surroundings): void {
   const width = pageWidth(stdout);
   if (plans.length === 0) stdout.write('nothing of it is stuck\n');
   for (const plan of plans) stdout.write(`${renderPlan(plan, width, terminalPaint(stdout, values, environment))}\n`);
-  const acting = plans.filter(isWorthDoing);
-  if (acting.length === 0) {
-    const refused = plans.some(({ decision }) => decision.kind === 'refused');
-    stdout.write(
-      `Nothing was done: ${refused ? 'nothing that helps is possible from outside' : 'there is nothing to do'}.\n`,
-    );
-    return refused ? ACTION_EXIT.refused : ACTION_EXIT.nothingToDo;
-  }
-  if (!(await isConfirmed(values))) {
-    stdout.write('Nothing was done: this was a dry run. --yes does it, --ask asks first.\n');
-    return ACTION_EXIT.dryRun;
-  }
-  const log = new ActionLog(stateDirectory(values.state, environment), 'relieve', environment);
-  const { results, evidence } = await carryOut(relief, log, {
-    ...options,
-    evidence: !values['no-evidence'],
-  });
-  return report(
-    results,
-    [...(evidence === undefined ? [] : [`saved before: unclosed --from ${evidence}`]), `written down in ${log.path}`],
-    stdout,
-  );
 }
 
 /** An action on connections that are all left out would be none. */
 const isWorthDoing = ({ decision, selection }: ReliefPlan): boolean =>
   decision.kind === 'act' && (!SOCKET_ACTIONS.has(decision.action) || selection.sockets.length > 0);
 
+async function carryOutInto(
+  answer: ReliefAnswer,
+  relief: Relief,
+  options: ReliefOptions & ActOptions,
+  values: ReliefValues,
+  { environment }: Surroundings,
+): Promise<void> {
+  const log = new ActionLog(stateDirectory(values.state, environment), 'relieve', environment);
+  const { results, evidence } = await carryOut(relief, log, { ...options, evidence: !values['no-evidence'] });
+  const verdicts = results.map(({ verdict }) => verdict.result);
+  answer.result = verdicts.includes('failed') ? 'failed' : verdicts.includes('done') ? 'done' : 'nothing';
+  answer.results = results;
+  answer.log = log.path;
+  if (evidence) answer.evidence = evidence;
+}
+
 /** The last line is the truth. */
-function report(results: Result[], notes: string[], stdout: NodeJS.WriteStream): number {
-  const width = pageWidth(stdout);
-  for (const { plan, deed, before, after } of results)
-    stdout.write(renderResult({ name: plan.process?.name ?? '', deed, before, after }, width));
-  for (const { notKept } of results) if (notKept !== undefined) notes.push(`the outcome is not in the log: ${notKept}`);
-  for (const note of notes) stdout.write(`${wrap(note, width, 0, 2).join('\n')}\n`);
-  for (const { verdict } of results) stdout.write(`${wrap(printable(verdict.text), width, 0, 2).join('\n')}\n`);
-  if (results.some(({ verdict }) => verdict.result === 'failed')) return ACTION_EXIT.failed;
-  return results.some(({ verdict }) => verdict.result === 'done') ? ACTION_EXIT.done : ACTION_EXIT.nothingToDo;
+function ending({ result, results, evidence, log }: ReliefAnswer, width: number): string {
+  if (result === 'dry-run') return 'Nothing was done: this was a dry run. --yes does it, --ask asks first.\n';
+  if (!results)
+    return `Nothing was done: ${result === 'refused' ? 'nothing that helps is possible from outside' : 'there is nothing to do'}.\n`;
+  const notes = [
+    ...(evidence ? [`saved before: unclosed --from ${evidence.recording}`] : []),
+    ...(evidence?.inspected.map(({ path }) => `saved before: ${path}`) ?? []),
+    ...(evidence?.missed.map(({ pid, why }) => `pid ${pid} could not be looked into: ${why}`) ?? []),
+    `written down in ${log}`,
+    ...results.flatMap(({ notKept }) => (notKept === undefined ? [] : `the outcome is not in the log: ${notKept}`)),
+    ...results.map(({ verdict }) => verdict.text),
+  ];
+  return [
+    ...results.map(({ plan, deed, before, after }) =>
+      renderResult({ name: plan.process?.name ?? '', deed, before, after }, width),
+    ),
+    ...notes.map((note) => `${wrap(printable(note), width, 0, 2).join('\n')}\n`),
+  ].join('');
 }

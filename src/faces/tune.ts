@@ -19,15 +19,15 @@ what they are set to, and what each would do to the sockets of this machine, and
   -p, --pid PID                  the network namespace of this process
       --from DIR                 a recording instead of this machine
       --source SOURCE            bpf, bpf-generic, netlink or procfs (default auto)
-      --json                     as JSON
+      --json                     as JSON; with --log one document a line
       --no-color                 no colour (also: NO_COLOR, or not a terminal)
 
 To change parameters of one namespace (--netns, --pid, or the own one)
-      --set NAME=VALUE           a dry run: what would be changed (may be given again)
+      --apply NAME=VALUE         a dry run: what would be changed (may be given again)
       --undo                     a dry run: what would be taken back of the last change
       --yes                      do it
       --ask                      ask at the terminal whether to do it
-      --sysctl-file FILE         with --set: also write this new file for sysctl.d(5), so
+      --sysctl-file FILE         with --apply: also write this new file for sysctl.d(5), so
                                  that the change outlives a restart; it is always printed
       --log                      what was done so far
       --state DIR                where that is written down (default /var/lib/unclosed for
@@ -39,8 +39,8 @@ Exit codes
 
 Examples
   sudo unclosed tune
-  sudo unclosed tune --set tcp_keepalive_time=600
-  sudo unclosed tune --set tcp_keepalive_time=600 --yes
+  sudo unclosed tune --apply tcp_keepalive_time=600
+  sudo unclosed tune --apply tcp_keepalive_time=600 --yes
   sudo unclosed tune --undo --yes
 `;
 
@@ -51,7 +51,7 @@ const OPTIONS = {
   from: { type: 'string' },
   json: OUTPUT.json,
   'no-color': OUTPUT['no-color'],
-  set: { type: 'string', multiple: true },
+  apply: { type: 'string', multiple: true },
   undo: { type: 'boolean' },
   'sysctl-file': { type: 'string' },
   ...ACTING,
@@ -59,7 +59,7 @@ const OPTIONS = {
 
 type TuneValues = Values<typeof OPTIONS>;
 
-/** Shows kernel parameters and what they mean here; with --set and --undo changes them. */
+/** Shows kernel parameters and what they mean here; with --apply and --undo changes them. */
 export const tuneCommand = command(HELP, OPTIONS, async (values, positionals, surroundings) => {
   requireSense(values);
   if (values.log) return printLog('tune', values, surroundings);
@@ -70,19 +70,20 @@ export const tuneCommand = command(HELP, OPTIONS, async (values, positionals, su
     ...(filter.pids && { pids: filter.pids }),
     filter,
   });
-  if (!values.set && !values.undo) return show(concerned, values, surroundings);
+  if (!values.apply && !values.undo) return show(concerned, values, surroundings);
   const target = targetOf(concerned, values.netns !== undefined || filter.pids !== undefined);
-  return values.undo ? undo(target, values, surroundings) : set(target, values, surroundings);
+  return values.undo ? undo(target, values, surroundings) : apply(target, values, surroundings);
 });
 
 function requireSense(values: TuneValues): void {
   requireOneWay(values);
-  const acts = values.set !== undefined || values.undo === true;
-  if (values.set && values.undo) throw usage('--set and --undo are two things', 'one after the other');
-  if (!acts && (values.yes || values.ask)) throw usage('--yes without anything to do', 'with --set or --undo');
+  const acts = values.apply !== undefined || values.undo === true;
+  if (values.apply && values.undo) throw usage('--apply and --undo are two things', 'one after the other');
+  if (!acts && (values.yes || values.ask)) throw usage('--yes without anything to do', 'with --apply or --undo');
   if (acts && values.from !== undefined) throw usage('a recording cannot be changed', 'leave --from out');
-  if (acts && values.json) throw usage('--json shows, and changes nothing', 'leave it out; --log has JSON lines');
-  if (values['sysctl-file'] !== undefined && !values.set) throw usage('--sysctl-file goes with --set');
+  if (acts && values.json)
+    throw usage('--json shows, and changes nothing', 'leave it out; --log --json has what was done');
+  if (values['sysctl-file'] !== undefined && !values.apply) throw usage('--sysctl-file goes with --apply');
   if (values['sysctl-file']?.startsWith('/') === false) throw usage('--sysctl-file needs a path that begins with /');
 }
 
@@ -107,10 +108,10 @@ function targetOf(concerned: Concerned[], named: boolean): Concerned {
   return target;
 }
 
-async function set(target: Concerned, values: TuneValues, surroundings: Surroundings): Promise<number> {
+async function apply(target: Concerned, values: TuneValues, surroundings: Surroundings): Promise<number> {
   const { stdout, environment } = surroundings;
   const width = pageWidth(stdout);
-  const plan = planChanges(values.set ?? [], target);
+  const plan = planChanges(values.apply ?? [], target);
   for (const { name, why } of plan.refused)
     stdout.write(`${wrap(`refused: ${name}: ${why}`, width, 0, 2).join('\n')}\n`);
   for (const name of plan.unchanged) stdout.write(`${name} has this value already\n`);

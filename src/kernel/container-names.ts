@@ -16,7 +16,8 @@ export function readContainerNames(container: Pick<Container, 'engine' | 'id'>):
     if (text === undefined) continue;
     try {
       const names = parse(kind, text, path, container.id);
-      if (names.name !== undefined || names.pod !== undefined) return names;
+      if (names.name === undefined && names.pod === undefined) continue;
+      return container.engine === 'unknown' && kind === 'docker' ? { ...names, engine: 'docker' } : names;
     } catch (error) {
       if (!(error instanceof ParseError)) throw error; // another engine's or a half-written file: the next one
     }

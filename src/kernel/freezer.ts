@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { SystemError } from '../model/errors.ts';
 import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
 import { attempt } from './attempt.ts';
@@ -17,8 +18,8 @@ export function frozenCgroupOf(pid: number): FrozenCgroup {
     if (state === undefined || parseFrozen(state) !== true) continue;
     const directory = events.slice(0, events.lastIndexOf('/'));
     const isFirst = events.endsWith('/freezer.state');
-    const own = readKernelText(isFirst ? `${directory}/freezer.self_freezing` : `${directory}/cgroup.freeze`).trim();
-    if (own !== '1') throw new SystemError('EBUSY', `${directory} is frozen by a cgroup above it`);
+    const own = readKernelText(`${directory}/${asked(isFirst)}`).trim();
+    if (own !== '1') throw new SystemError('EBUSY', `frozen by a cgroup above its own${nameOf(directory, isFirst)}`);
     return {
       ...(isFirst ? { file: events, thaw: 'THAWED' } : { file: `${directory}/cgroup.freeze`, thaw: '0' }),
       directory,
@@ -26,6 +27,16 @@ export function frozenCgroupOf(pid: number): FrozenCgroup {
     };
   }
   throw new SystemError('ENOENT', `no frozen cgroup of pid ${pid}`);
+}
+
+/** Whether a cgroup itself was told to freeze, and not only one above it. */
+const asked = (isFirst: boolean): string => (isFirst ? 'freezer.self_freezing' : 'cgroup.freeze');
+
+/** The one further up that was told to. */
+function nameOf(directory: string, isFirst: boolean): string {
+  for (let above = dirname(directory); above.startsWith('/sys/fs/cgroup/'); above = dirname(above))
+    if (attempt(() => readKernelText(`${above}/${asked(isFirst)}`))?.trim() === '1') return `: ${above}`;
+  return '';
 }
 
 export function thawCgroup({ file, thaw }: FrozenCgroup): void {

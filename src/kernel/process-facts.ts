@@ -125,7 +125,13 @@ function confinement(
   const pod = defined<Pod>({ ...names.pod, uid: names.pod?.uid ?? podUid });
   return {
     ...(unit !== undefined && { unit }),
-    ...(container && { container: { ...container, ...(names.name !== undefined && { name: names.name }) } }),
+    ...(container && {
+      container: {
+        ...container,
+        ...(names.engine && { engine: names.engine }),
+        ...(names.name !== undefined && { name: names.name }),
+      },
+    }),
     ...(Object.keys(pod).length > 0 && { pod }),
   };
 }

@@ -128,8 +128,12 @@ export class ReplayingMachine implements Machine {
   }
 
   containerNames({ id }: Pick<Container, 'engine' | 'id'>): ContainerNames {
-    const { name, pod } = this.#json(question.container(id));
-    return { ...textsOf({ name }), ...(typeof pod === 'object' && { pod: textsOf(pod) }) };
+    const { name, pod, engine } = this.#json(question.container(id));
+    return {
+      ...textsOf({ name }),
+      ...(typeof pod === 'object' && { pod: textsOf(pod) }),
+      ...(engine === 'docker' && { engine }),
+    };
   }
 
   read(path: string): Uint8Array {

@@ -17,6 +17,12 @@ export const RELIEF_ACTIONS = [
 
 export type ReliefAction = (typeof RELIEF_ACTIONS)[number];
 
+/** What systemd or a container engine does, and not we. */
+export type RestartAction = 'restart-unit' | 'restart-container';
+
+export const isRestart = (action: ReliefAction): action is RestartAction =>
+  action === 'restart-unit' || action === 'restart-container';
+
 /** Actions that end connections one by one, and leave the process alone. */
 export const SOCKET_ACTIONS: ReadonlySet<ReliefAction> = new Set(['keepalive', 'shutdown', 'destroy']);
 
@@ -112,4 +118,29 @@ export type Deed = {
   left?: Record<string, number>;
   /** Why it was not done, or not wholly. */
   failed?: string;
+  /** What systemd or the engine says of the unit or container after its restart, in its own words. */
+  restarted?: { name: string; runs: boolean; state: string; pid?: number };
+};
+
+/** `done`: it helped as was promised. `nothing`: there was nothing left to do. `failed`: it did not help, or not wholly. */
+export type Verdict = { result: 'done' | 'nothing' | 'failed'; text: string };
+
+/** A deed with what was measured around it. */
+export type ReliefResult = {
+  shown: ReliefPlan;
+  /** The same as it was found right before. */
+  plan: ReliefPlan;
+  deed: Deed;
+  before: Measure;
+  after: Measure;
+  verdict: Verdict;
+  /** Why the outcome is not in the log, as it should be. */
+  notKept?: string;
+};
+
+/** What was saved before anything was done: a folder with a recording, and in it what single processes told of themselves. */
+export type Evidence = {
+  recording: string;
+  inspected: { pid: number; path: string }[];
+  missed: { pid: number; why: string }[];
 };

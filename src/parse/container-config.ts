@@ -2,8 +2,8 @@ import { ParseError } from '../model/errors.ts';
 import type { Container, Pod } from '../model/process.ts';
 import { isPlainId } from './cgroup.ts';
 
-/** The names that people know a container by. */
-export type ContainerNames = { name?: string; pod?: Pod };
+/** The names that people know a container by. `engine` where the file tells it and the cgroup does not (--cgroup-parent). */
+export type ContainerNames = { name?: string; pod?: Pod; engine?: 'docker' };
 
 export type ContainerConfigPath = { path: string; kind: 'docker' | 'containers' | 'oci' };
 
@@ -101,17 +101,24 @@ const containerd = (id: string): ContainerConfigPath[] =>
     kind: 'oci',
   }));
 
+// Folders are named after the storage driver (containers-storage.conf(5)), overlay nearly everywhere.
+const DRIVERS = ['overlay', 'vfs', 'btrfs', 'zfs'];
+
 const bundles = (id: string): ContainerConfigPath[] =>
-  ['/run/containers/storage', '/var/lib/containers/storage'].map((root) => ({
-    path: `${root}/overlay-containers/${id}/userdata/config.json`,
-    kind: 'oci',
-  }));
+  DRIVERS.flatMap((driver) =>
+    ['/run/containers/storage', '/var/lib/containers/storage'].map((root) => ({
+      path: `${root}/${driver}-containers/${id}/userdata/config.json`,
+      kind: 'oci',
+    })),
+  );
 
 // volatile-containers.json holds those of `podman run --rm`.
-const lists: ContainerConfigPath[] = ['containers.json', 'volatile-containers.json'].map((file) => ({
-  path: `/var/lib/containers/storage/overlay-containers/${file}`,
-  kind: 'containers',
-}));
+const lists: ContainerConfigPath[] = DRIVERS.flatMap((driver) =>
+  ['containers.json', 'volatile-containers.json'].map((file) => ({
+    path: `/var/lib/containers/storage/${driver}-containers/${file}`,
+    kind: 'containers',
+  })),
+);
 
 const PATHS: Record<Container['engine'], (id: string) => ContainerConfigPath[]> = {
   docker,

@@ -111,9 +111,9 @@ const USAGE: [string, string[]][] = [
   ['--scrub without record', ['--scrub']],
   ['--from with demo', ['demo', '--from', 'x']],
   ['--yes with nothing to do', ['tune', '--yes']],
-  ['--set and --undo', ['tune', '--undo', '--set', 'tcp_tw_reuse=1']],
-  ['a parameter that is none', ['tune', '--set', 'kernel.panic=1']],
-  ['--set without a value', ['tune', '--set', 'tcp_tw_reuse']],
+  ['--apply and --undo', ['tune', '--undo', '--apply', 'tcp_tw_reuse=1']],
+  ['a parameter that is none', ['tune', '--apply', 'kernel.panic=1']],
+  ['--apply without a value', ['tune', '--apply', 'tcp_tw_reuse']],
   ['a recording that shall be changed', ['tune', '--from', 'x', '--undo']],
   ['--yes and --ask', ['tune', '--undo', '--yes', '--ask']],
 ];

@@ -4,19 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { LiveMachine } from '../../src/kernel/live.ts';
 import { reportEverything, socketsAt } from './cli.ts';
+import { cgroup2 } from './own-machine.ts';
 import { missing, startWorkload, type Truth, type Workload } from './workload.ts';
 
 const skip = missing('root', 'python3');
-
-/** Where version 2 of the hierarchy is mounted: alone, or beside version 1. */
-function cgroup2(): string {
-  const mount = readFileSync('/proc/self/mounts', 'utf8')
-    .split('\n')
-    .find((line) => line.includes(' cgroup2 '));
-  const path = mount?.split(' ')[1];
-  assert.ok(path, 'no cgroup2 is mounted');
-  return path;
-}
 
 const ID = 'c0ffee'.padEnd(64, '0');
 

@@ -89,13 +89,15 @@ test('a process that ends after it was shown is not mistaken for another one', {
     assert.equal(relief.targets.size, 1);
     await stop();
     const log = new ActionLog(folder, 'relieve', {});
-    const doing = carryOut(relief, log, {
-      ...options,
-      graceMs: 1000,
-      kill: true,
-      evidence: false,
-    });
-    await assert.rejects(doing, /no process has pid/);
+    const { results } = await carryOut(relief, log, { ...options, graceMs: 1000, kill: true, evidence: false });
+    assert.deepEqual(
+      results.map(({ verdict }) => verdict),
+      [{ result: 'failed', text: 'not done: the process has ended meanwhile' }],
+    );
+    assert.deepEqual(
+      log.entries().map(({ event }) => event),
+      ['begin', 'end'],
+    );
   } finally {
     releaseTargets(relief);
     await stop();

@@ -114,6 +114,7 @@ test('each engine has its files', () => {
   assert.equal(paths('containerd')[0], `/run/containerd/io.containerd.runtime.v2.task/k8s.io/${ID}/config.json`);
   assert.equal(paths('cri-o')[0], `/run/containers/storage/overlay-containers/${ID}/userdata/config.json`);
   assert.equal(paths('podman')[0], '/var/lib/containers/storage/overlay-containers/containers.json');
+  assert.ok(paths('podman').includes('/var/lib/containers/storage/vfs-containers/containers.json'));
   assert.deepEqual(paths('lxc'), []);
   assert.deepEqual(paths('nspawn'), []);
   for (const engine of ['docker', 'containerd', 'podman'] as const)

@@ -21,7 +21,7 @@ const CONSEQUENCES: Record<ReliefAction, (finding: Finding, circumstances: Circu
         ? ['a program that calls select() must not have descriptors above 1023: others do not mind']
         : []),
     ],
-    willNot: ['touch any connection', LEAK_GOES_ON, 'outlive the process: a restart has the old limit'],
+    willNot: ['touch any connection', LEAK_GOES_ON, `outlive the process: ${limitAfterRestart(finding)}`],
   }),
   resume: () => ({
     notices: ['it runs on where it was stopped (SIGCONT); what its peers gave up meanwhile fails'],
@@ -83,5 +83,12 @@ const crossesSelectLimit = (finding: Finding, circumstances: Circumstances): boo
   const limit = raisedLimit(finding, circumstances);
   return limit !== undefined && limit.from <= 1024 && limit.to > 1024;
 };
+
+function limitAfterRestart({ subject: { process } }: Finding): string {
+  const { unit, container } = process ?? {};
+  const old = 'a restart has the old limit';
+  if (container) return `${old}, which its container was made with (--ulimit nofile=)`;
+  return unit?.endsWith('.service') ? `${old}, which LimitNOFILE= of ${unit} sets (systemctl edit)` : old;
+}
 
 const count = (value: number | undefined): string => (value === undefined ? 'all its' : formatNumber(value));

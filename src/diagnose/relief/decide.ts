@@ -2,7 +2,7 @@ import type { Finding } from '../../model/finding.ts';
 import type { Circumstances, Decision } from '../../model/relief.ts';
 import { describe } from './consequences.ts';
 import { areDescriptorsScarce, canRaise, isTold } from './means.ts';
-import { objectionTo } from './objections.ts';
+import { deletePod, objectionTo } from './objections.ts';
 
 /** The least harmful action that helps against this finding; or that none is needed; or why none can help. */
 export function decide(finding: Finding, circumstances: Circumstances): Decision {
@@ -79,11 +79,13 @@ const hasNone = ({ subject: { process } }: Finding): boolean =>
 /** From the gentlest restart to the roughest, as far as they are possible here. */
 function restarts({ subject: { process, kind } }: Finding): string[] {
   if (!process) return ['find out who holds them: sudo unclosed'];
-  const { unit, container, pid } = process;
+  const { unit, container, pod, pid } = process;
   const engine = container?.engine;
+  const byUnit = (engine === undefined || engine === 'podman') && unit?.endsWith('.service');
   return [
-    ...(container === undefined && unit?.endsWith('.service') ? [`--action restart-unit (${unit})`] : []),
-    ...(engine === 'docker' || engine === 'podman' ? ['--action restart-container'] : []),
+    ...(byUnit ? [`--action restart-unit (${unit})`] : []),
+    ...((engine === 'docker' || engine === 'podman') && !pod && !byUnit ? ['--action restart-container'] : []),
+    ...(pod ? [deletePod(pod)] : []),
     `--action terminate (SIGTERM to pid ${pid}), where something starts it again`,
     ...(kind === 'held'
       ? ['--action shutdown --sockets-only: frees the peers and their ports, and no descriptor']

@@ -1,4 +1,5 @@
 import type { Finding } from '../../model/finding.ts';
+import type { Container, Pod } from '../../model/process.ts';
 import { type Circumstances, type Decision, type ReliefAction, SOCKET_ACTIONS } from '../../model/relief.ts';
 import { isTold, raisedLimit, usesSelect } from './means.ts';
 
@@ -43,6 +44,17 @@ function objectionToEnding(
   );
 }
 
+function unpause({ engine, id }: Container): string {
+  const short = id.slice(0, 12);
+  if (engine === 'docker' || engine === 'podman') return `${engine} unpause ${short}`;
+  if (engine === 'containerd') return `ctr --namespace k8s.io tasks resume ${id}, or nerdctl unpause ${short}`;
+  return engine === 'lxc' ? `lxc-unfreeze -n ${id}` : 'let it run on by the tool that has paused it';
+}
+
+/** Another one takes its place. */
+export const deletePod = ({ name = 'NAME', namespace }: Pod): string =>
+  `kubectl delete pod ${name}${namespace === undefined ? '' : ` --namespace ${namespace}`}`;
+
 const OBJECTIONS: Record<
   Exclude<ReliefAction, 'keepalive' | 'shutdown' | 'destroy'>,
   (finding: Finding, circumstances: Circumstances) => Decision | undefined
@@ -66,30 +78,29 @@ const OBJECTIONS: Record<
   thaw: ({ subject: { process } }) => {
     if (!process?.frozen) return no('the process is not frozen');
     const { container } = process;
-    return (
-      container &&
-      no(
-        'its container engine has frozen it, and must know',
-        `${container.engine} unpause ${container.id.slice(0, 12)}`,
-      )
-    );
+    return container && no('its container engine has frozen it, and must know', unpause(container));
   },
   'restart-unit': ({ subject: { process } }, { ownUnit }) => {
     const { unit, container } = process ?? {};
-    if (container)
+    // Podman's containers are started by units too (Quadlet): systemd is asked whether this is one of its own.
+    if (container && !(container.engine === 'podman' && unit !== undefined))
       return no('it is in a container, whose units this machine does not know', '--action restart-container');
     if (!unit?.endsWith('.service') || unit.startsWith('user@'))
       return no(`it is in no service of systemd (${unit ?? 'no unit'})`, '--action terminate');
     return unit === ownUnit ? no('unclosed runs in this unit itself', 'run it from another session') : undefined;
   },
   'restart-container': ({ subject: { process } }, { ownContainer }) => {
-    const { container } = process ?? {};
+    const { container, pod } = process ?? {};
     if (!container) return no('it is in no container');
     if (container.id === ownContainer) return no('unclosed runs in this container itself', 'run it on the host');
+    if (pod) return no('Kubernetes runs this container, and would start another one beside it', deletePod(pod));
+    // Docker restarts a paused container, and Podman does not.
+    if (container.engine === 'podman' && process?.frozen)
+      return no('Podman restarts no paused container', `podman unpause ${container.id.slice(0, 12)}`);
     if (container.engine === 'docker' || container.engine === 'podman') return undefined;
     return no(
       `only Docker and Podman can be asked to restart a container (this is ${container.engine})`,
-      'kubectl delete pod, crictl stop',
+      pod ? deletePod(pod) : 'restart it with the tool that has started it',
     );
   },
   terminate: ({ subject: { process } }) =>

@@ -1,8 +1,12 @@
-import { type Deed, type Measure, type ReliefPlan, SOCKET_ACTIONS } from '../../model/relief.ts';
+import {
+  type Deed,
+  isRestart,
+  type Measure,
+  type ReliefPlan,
+  SOCKET_ACTIONS,
+  type Verdict,
+} from '../../model/relief.ts';
 import { formatNumber, plural } from '../../model/words.ts';
-
-/** `done`: it helped as was promised. `nothing`: there was nothing left to do. `failed`: it did not help, or not wholly. */
-export type Verdict = { result: 'done' | 'nothing' | 'failed'; text: string };
 
 /** What is true after an action, told from what was measured and not from what was meant. */
 export function verdictOn(
@@ -12,6 +16,7 @@ export function verdictOn(
   after: Measure,
   { socketsOnly, deadline }: { socketsOnly: boolean; deadline?: string },
 ): Verdict {
+  if (isRestart(deed.action) && before.alive && !(after.alive && deed.failed)) return onRestart(deed, before, after);
   if (deed.failed !== undefined && (deed.acted?.length ?? 0) === 0) return failed(`not done: ${deed.failed}`);
   if (deed.action === 'keepalive') return onProbes(deed, after);
   if (SOCKET_ACTIONS.has(deed.action)) return onSockets(deed, after, socketsOnly, deadline);
@@ -81,11 +86,25 @@ function onRunning({ action, pid }: Deed, before: Measure, after: Measure): Verd
   };
 }
 
-function onEnd({ action, pid, failed: why }: Deed, before: Measure, after: Measure): Verdict {
+function onEnd({ pid, failed: why }: Deed, before: Measure, after: Measure): Verdict {
   if (after.alive) return failed(why ?? `pid ${pid} has not ended`);
-  const what = action === 'terminate' ? '' : ' and was started again';
-  return {
-    result: 'done',
-    text: `pid ${pid} has ended${what}: ${plural(before.openFds ?? before.closeWait.size, 'descriptor')} freed; the fault is in the program, and comes again with it`,
-  };
+  return { result: 'done', text: `pid ${pid} has ended: ${freedBy(before)}; ${COMES_AGAIN}` };
 }
+
+/** A restart whose first half went well and whose second did not is an outage. */
+function onRestart({ pid, failed: why, restarted }: Deed, before: Measure, after: Measure): Verdict {
+  if (after.alive) return failed(`${restarted?.name ?? 'it'} was restarted, but pid ${pid} was left running`);
+  const ended = `pid ${pid} has ended, ${freedBy(before)}`;
+  const reason = why === undefined ? '' : `: ${why}`;
+  if (!restarted) return failed(`${ended}; whether it was started again is not known${reason}`);
+  const { name, runs, state, pid: next } = restarted;
+  if (!runs) return failed(`${ended}; ${name} does not run again, it is ${state}${reason}`);
+  const as = next === undefined ? state : `${state}, pid ${next}`;
+  return why === undefined
+    ? { result: 'done', text: `${ended}; ${name} runs again (${as}); ${COMES_AGAIN}` }
+    : failed(`${ended}; ${name} runs (${as})${reason}`);
+}
+
+const freedBy = ({ openFds, closeWait }: Measure): string => `${plural(openFds ?? closeWait.size, 'descriptor')} freed`;
+
+const COMES_AGAIN = 'the fault is in the program, and comes again with it';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide } from '../../../src/diagnose/relief/decide.ts';
 import { CAUSES, type Case, type Cause, type Confidence, type Finding } from '../../../src/model/finding.ts';
-import type { Process } from '../../../src/model/process.ts';
+import type { Container, Process } from '../../../src/model/process.ts';
 import { type Circumstances, type Decision, RELIEF_ACTIONS } from '../../../src/model/relief.ts';
 import { caseOf, findingOf, process, sockets, unaccepted } from '../../helpers/model.ts';
 
@@ -211,6 +211,18 @@ const REFUSED: [what: string, wanted: (typeof RELIEF_ACTIONS)[number], scene: Sc
     { cause: 'unknown', holder: { container: { engine: 'containerd', id: 'x' } } },
     /only Docker and Podman/,
   ],
+  [
+    'a container of Docker that Kubernetes runs',
+    'restart-container',
+    { cause: 'unknown', holder: { container: { engine: 'docker', id: 'x' }, pod: { name: 'shop-1' } } },
+    /Kubernetes runs this container/,
+  ],
+  [
+    'a paused container of Podman',
+    'restart-container',
+    { cause: 'unknown', holder: { frozen: true, container: { engine: 'podman', id: 'x' } } },
+    /restarts no paused container/,
+  ],
   ['a stopped process', 'terminate', { cause: 'stalled', holder: { state: 'stopped' } }, /orderly/],
 ];
 
@@ -221,6 +233,39 @@ for (const [what, wanted, scene, why] of REFUSED) {
     assert.match(decision.why, why);
   });
 }
+
+test('who has paused a container is told how to let it run on', () => {
+  const unpause = (engine: Container['engine'], id = 'a'.repeat(64)): string[] => {
+    const paused = finding({ cause: 'stalled', holder: { frozen: true, container: { engine, id } } });
+    const decision = decide(paused, HERE);
+    return decision.kind === 'refused' ? decision.instead : [told(decision)];
+  };
+  assert.deepEqual(unpause('podman'), ['podman unpause aaaaaaaaaaaa']);
+  assert.match(unpause('containerd').join(), /^ctr --namespace k8s\.io tasks resume a{64}/);
+  assert.deepEqual(unpause('lxc', 'mail'), ['lxc-unfreeze -n mail']);
+  assert.match(unpause('cri-o').join(), /the tool that has paused it/);
+});
+
+test('the restart that is named is the one that whoever runs the program would do', () => {
+  const first = (holder: Partial<Process>): string | undefined => {
+    const decision = decide(finding({ cause: 'missing-close', holder }), HERE);
+    return decision.kind === 'refused' ? decision.instead[0] : told(decision);
+  };
+  const podman = { engine: 'podman', id: 'x' } as const;
+  assert.equal(first({}), '--action restart-unit (shop.service)');
+  assert.equal(first({ container: podman }), '--action restart-unit (shop.service)'); // Quadlet
+  assert.equal(first({ container: { engine: 'docker', id: 'x' } }), '--action restart-container');
+  const pod = { name: 'shop-1', namespace: 'prod' };
+  assert.equal(
+    first({ container: { engine: 'containerd', id: 'x' }, pod }),
+    'kubectl delete pod shop-1 --namespace prod',
+  );
+  const asked = decide(finding({ cause: 'unknown', holder: { container: podman } }), {
+    ...HERE,
+    wanted: 'restart-unit',
+  });
+  assert.equal(told(asked), 'restart-unit');
+});
 
 test('--sockets-only ends what nobody waits on, but nothing that is young, legal, closed or not accepted', () => {
   for (const cause of CAUSES) {

@@ -91,6 +91,35 @@ test('a process that is stopped again does not run', () => {
 test('an end is an end only when the process is gone', () => {
   assert.match(judge('terminate', gone).text, /^pid 812 has ended: 14 descriptors freed/);
   assert.equal(judge('terminate', BEFORE, { failed: 'it has not ended' }).text, 'not done: it has not ended');
-  assert.match(judge('restart-unit', gone).text, /started again/);
-  assert.equal(judge('restart-unit', BEFORE).result, 'failed');
+});
+
+test('a restart is one only when something runs again', () => {
+  const restarted = { name: 'shop.service', runs: true, state: 'active (running)', pid: 900 };
+  assert.deepEqual(judge('restart-unit', gone, { restarted }), {
+    result: 'done',
+    text: 'pid 812 has ended, 14 descriptors freed; shop.service runs again (active (running), pid 900); the fault is in the program, and comes again with it',
+  });
+  const broken = { name: 'shop.service', runs: false, state: 'failed (failed)' };
+  assert.deepEqual(judge('restart-unit', gone, { restarted: broken, failed: 'systemctl: Job failed' }), {
+    result: 'failed',
+    text: 'pid 812 has ended, 14 descriptors freed; shop.service does not run again, it is failed (failed): systemctl: Job failed',
+  });
+  assert.equal(judge('restart-unit', gone, { restarted, failed: 'timed out' }).result, 'failed');
+  assert.match(judge('restart-container', gone).text, /whether it was started again is not known/);
+  assert.equal(judge('restart-container', gone).result, 'failed');
+});
+
+test('a restart that was refused, or that leaves the process, is none', () => {
+  const restarted = { name: 'shop.service', runs: true, state: 'active (running)' };
+  assert.equal(judge('restart-unit', BEFORE, { failed: 'it is masked' }).text, 'not done: it is masked');
+  assert.match(judge('restart-unit', BEFORE, { restarted }).text, /was restarted, but pid 812 was left running/);
+  assert.equal(judge('restart-unit', BEFORE, { restarted }).result, 'failed');
+});
+
+test('nothing is said to be done to a process that had ended before', () => {
+  const deed: Deed = { pid: 812, action: 'restart-unit', failed: 'the process has ended meanwhile' };
+  assert.equal(
+    verdictOn(plan, deed, gone, gone, { socketsOnly: false }).text,
+    'not done: the process has ended meanwhile',
+  );
 });
