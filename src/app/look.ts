@@ -2,6 +2,7 @@ import { diagnose } from '../diagnose/diagnose.ts';
 import { socketRows } from '../diagnose/socket-rows.ts';
 import type { Machine } from '../kernel/machine.ts';
 import { RecordingMachine } from '../kernel/recorder.ts';
+import type { Tape } from '../kernel/tape.ts';
 import { DEFAULT_LIMITS, type Diagnosis, type Limits, type SocketRow } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { captureFrom } from './capture.ts';
@@ -49,7 +50,7 @@ export function lookAt(machine: Machine, options: LookOptions): Look {
   return { snapshot, diagnosis, limits, rows: () => socketRows(diagnosis) };
 }
 
-function withoutNames(snapshot: Snapshot): Snapshot {
+export function withoutNames(snapshot: Snapshot): Snapshot {
   for (const process of snapshot.processes.values()) delete process.user;
   return { ...snapshot, services: new Map() };
 }
@@ -60,6 +61,13 @@ export async function record(
   options: CaptureOptions & Where & { scrub: boolean },
 ): Promise<Snapshot> {
   requireEmpty(directory);
+  const { tape, snapshot } = await recordTape(options);
+  writeRecording(options.scrub ? scrubTape(tape) : tape, directory, options.scrub);
+  return snapshot;
+}
+
+/** Everything that a report is made of, as it was answered. */
+export async function recordTape(options: CaptureOptions & Where): Promise<{ tape: Tape; snapshot: Snapshot }> {
   const machine = new RecordingMachine(await machineOf(options));
   const snapshot = captureFrom(machine, {
     ...withSource(options),
@@ -68,6 +76,5 @@ export async function record(
     closedButHeld: 'always',
   });
   readAllParameters(machine);
-  writeRecording(options.scrub ? scrubTape(machine.tape) : machine.tape, directory, options.scrub);
-  return snapshot;
+  return { tape: machine.tape, snapshot };
 }

@@ -23,26 +23,35 @@ type Meta = {
 /** Further answers to the same question stand beside the first. */
 const fileName = (question: string, turn: number): string => (turn === 0 ? question : `${question}~${turn + 1}`);
 
+/** The files of a recording, in the order in which they are written: what says that it is whole comes last. */
+export function* recordingFiles(
+  tape: Tape,
+  scrubbed: boolean,
+): Generator<{ name: string; bytes: Uint8Array | string }> {
+  const meta: Meta = { format: FORMAT, tool: VERSION, byteOrder: 'LE', scrubbed, files: {}, refused: {} };
+  for (const [question, answers] of tape.entries()) {
+    for (const [turn, answer] of answers.entries()) {
+      const name = fileName(question, turn);
+      if ('refused' in answer) {
+        meta.refused[name] = answer.refused;
+        continue;
+      }
+      meta.files[name] = answer.bytes.length;
+      yield { name, bytes: answer.bytes };
+    }
+  }
+  yield { name: 'meta.json', bytes: `${JSON.stringify(meta, null, 2)}\n` };
+}
+
 /** Writes every answer to a file of its own below `directory`, which must be empty or not exist. */
 export function writeRecording(tape: Tape, directory: string, scrubbed: boolean): void {
-  const meta: Meta = { format: FORMAT, tool: VERSION, byteOrder: 'LE', scrubbed, files: {}, refused: {} };
   try {
     makeFolder(directory);
-    for (const [question, answers] of tape.entries()) {
-      answers.forEach((answer, turn) => {
-        const name = fileName(question, turn);
-        if ('refused' in answer) {
-          meta.refused[name] = answer.refused;
-          return;
-        }
-        const path = join(directory, name);
-        makeFolder(dirname(path));
-        writeFileSync(path, answer.bytes, OWN_NEW_FILE);
-        meta.files[name] = answer.bytes.length;
-      });
+    for (const { name, bytes } of recordingFiles(tape, scrubbed)) {
+      const path = join(directory, name);
+      makeFolder(dirname(path));
+      writeFileSync(path, bytes, OWN_NEW_FILE);
     }
-    // Last, so that a recording that was interrupted is none.
-    writeFileSync(join(directory, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`, OWN_NEW_FILE);
   } catch (error) {
     throw new UnclosedError(
       'RECORDING_WRITE',

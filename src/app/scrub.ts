@@ -1,5 +1,7 @@
+import { isIP } from 'node:net';
 import { type Answer, Tape } from '../kernel/tape.ts';
 import { ParseError } from '../model/errors.ts';
+import { formatIpv4, formatIpv6 } from '../parse/address.ts';
 import { StructReader } from '../parse/bytes.ts';
 import { HELD_FIELD, HELD_SIZE } from '../parse/held-socket.ts';
 import { AF_INET, INET_DIAG_MSG_SIZE } from '../parse/inet-diag.ts';
@@ -13,8 +15,7 @@ const decoder = new TextDecoder();
  * by the same stand-in everywhere, so that the report is the same but for the names. Loopback, wildcard and root stay,
  * and so do ports, and the names of programs, units and containers.
  */
-export function scrubTape(tape: Tape): Tape {
-  const scrubber = new Scrubber();
+export function scrubTape(tape: Tape, scrubber = new Scrubber()): Tape {
   // Users are named last, when every uid that occurs has its stand-in.
   const entries = tape.entries().sort(([a], [b]) => Number(a === PASSWD) - Number(b === PASSWD));
   const answers = new Map(
@@ -74,11 +75,17 @@ const mountsThatMatter = (text: string): string =>
 /** Everybody has them. */
 const COMMON_USERS: Record<number, string> = { 0: 'root', 65534: 'nobody' };
 
-/** Keeps which stand-in belongs to which address and user. */
-class Scrubber {
+/** Keeps which stand-in belongs to which address, user and value of an option. */
+export class Scrubber {
+  readonly #keepAddresses: boolean;
+  readonly #values = new Map<string, string>();
   readonly #v4 = new Map<string, Uint8Array>();
   readonly #v6 = new Map<string, Uint8Array>();
   readonly #uids = new Map<number, number>();
+
+  constructor({ keepAddresses = false } = {}) {
+    this.#keepAddresses = keepAddresses;
+  }
 
   uid(uid: number): number {
     if (uid in COMMON_USERS) return uid;
@@ -96,13 +103,13 @@ class Scrubber {
 
   /** 10.1.0.1, 10.1.0.2, ...; loopback and wildcard stay. */
   ipv4(address: Uint8Array): Uint8Array {
-    if (address[0] === 127 || address.every((byte) => byte === 0)) return address;
+    if (this.#keepAddresses || address[0] === 127 || address.every((byte) => byte === 0)) return address;
     return standIn(this.#v4, address, (n) => new Uint8Array([10, 1 + (n >> 16), (n >> 8) & 0xff, n & 0xff]));
   }
 
   /** 2001:db8::1, ... (RFC 3849, for documentation); mapped IPv4 addresses as above. */
   ipv6(address: Uint8Array): Uint8Array {
-    if (address.subarray(0, 15).every((byte) => byte === 0)) return address; // :: and ::1
+    if (this.#keepAddresses || address.subarray(0, 15).every((byte) => byte === 0)) return address; // :: and ::1
     const mapped = address.subarray(0, 10).every((byte) => byte === 0) && address[10] === 0xff && address[11] === 0xff;
     if (mapped) {
       const copy = address.slice();
@@ -115,6 +122,42 @@ class Scrubber {
       made.set([(n >> 16) & 0xff, (n >> 8) & 0xff, n & 0xff], 13);
       return made;
     });
+  }
+
+  /** Addresses, and the names of home directories and of mail addresses, in text that people read. */
+  text(text: string): string {
+    return text
+      .replace(V4, (all) => formatIpv4(this.ipv4(Uint8Array.from(all.split('.'), Number))))
+      .replace(V6, (all) => (isIP(all) === 6 ? formatIpv6(this.ipv6(ipv6Bytes(all))) : all))
+      .replace(/(\/home\/|\/Users\/)([^/\s"':]+)/g, (_, before, name) => `${before}${this.#value(name, 'user-')}`)
+      .replace(/[\w.+-]+@(?=[\w-]+\.[\w.-]*[a-z])[\w.-]+/gi, (all) => this.#value(all, 'mail-'));
+  }
+
+  #value(value: string, kind: string): string {
+    const known = this.#values.get(value) ?? `${kind}${this.#values.size + 1}`;
+    this.#values.set(value, known);
+    return known;
+  }
+
+  /**
+   * A command line with the program, the file that an interpreter runs, and the names of options; what those are given, and all
+   * other words, get stand-ins. A short option may have its value attached: of it only the letter stays.
+   */
+  command(text: string): string {
+    const [program = '', ...words] = text.match(/'[^']*'|\S+/g) ?? [];
+    const base = program.replace(/^.*\//, '');
+    let script = INTERPRETERS.test(base);
+    const kept = words.map((word) => {
+      const [, name, equals = '', value = ''] = /^(--?[A-Za-z][\w.:+-]*)(=?)(.*)$/s.exec(word) ?? [];
+      if (name !== undefined) {
+        const isLong = name.startsWith('--') || base === 'java' || equals !== '';
+        return `${isLong ? name : name.slice(0, 2)}${value === '' ? equals : `=${this.#value(value, 'VALUE')}`}`;
+      }
+      const isScript = script && /^[\w./-]+\.(?:py|[cm]?js|ts|rb|php|pl|jar)$/.test(word);
+      script &&= !isScript;
+      return isScript ? word.replace(/^.*\//, '') : this.#value(word, 'VALUE');
+    });
+    return [base, ...kept].join(' ');
   }
 
   /** Framed datagrams of a dump (see recorder.ts): addresses and uid of each struct inet_diag_msg. */
@@ -200,6 +243,19 @@ class Scrubber {
       .replace(/^Uid:\s.*$/m, (line) => line.replace(/[0-9]+/g, (uid) => String(this.uid(Number(uid)))))
       .replace(/^(Gid|Groups):.*$/gm, '$1:');
   }
+}
+
+const INTERPRETERS = /^(?:python|pypy|node|ruby|php|perl|java|uwsgi|gunicorn)/;
+const V4 = /(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.]*[0-9])/g;
+const V6 = /(?<![0-9a-zA-Z:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![0-9a-fA-F:]|\.[0-9])/g;
+
+/** Sixteen bytes of an IPv6 address in text (RFC 4291), without an IPv4 address at its end. */
+function ipv6Bytes(text: string): Uint8Array {
+  const [head = '', tail] = text.split('::');
+  const groups = (part: string): number[] => (part === '' ? [] : part.split(':').map((it) => Number.parseInt(it, 16)));
+  const [before, after] = [groups(head), groups(tail ?? '')];
+  const zeros = tail === undefined ? [] : Array<number>(Math.max(0, 8 - before.length - after.length)).fill(0);
+  return Uint8Array.from([...before, ...zeros, ...after].flatMap((group) => [group >> 8, group & 0xff]));
 }
 
 /** The key is the address; numbers follow the order of first sight. */

@@ -1,33 +1,45 @@
 import {
   type Arrivals,
   type Case,
+  type Cause,
   DEFAULT_LIMITS,
   type Diagnosis,
   type Evidence,
   type Finding,
   type Limits,
   type NextStep,
+  type Severity,
   type Verdict,
 } from '../model/finding.ts';
+import type { Inside } from '../model/inside.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { nextSteps } from './advice/index.ts';
+import { lookInside } from './advice/steps.ts';
 import { ageAtLeast, hasExactAge } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
 import { correlateAndJudge } from './correlate.ts';
 import { ageEvidence, answerEvidence, holderEvidence, receiveQueueEvidence, threadEvidence } from './evidence.ts';
 import { forecastOf } from './forecast.ts';
+import { codeOf } from './inside/code.ts';
+import { judgeInside } from './inside/judge.ts';
+import { Ties } from './inside/ties.ts';
 import type { Judged, JudgedCase } from './judged.ts';
 import { type Found, patternsOf } from './patterns.ts';
 import { RULES } from './rules/index.ts';
 import { judgeSeverity, rankOf, worst } from './severity.ts';
 
 /** Says what is stuck in a snapshot, since when, how bad it is, and what to do. Pure: the same snapshot, the same answer. */
-export function diagnose(snapshot: Snapshot, limits: Limits = DEFAULT_LIMITS): Diagnosis {
-  const judgedCases = correlateAndJudge(snapshot, limits.stuckAfterMs, (subject) => causeOf(subject, snapshot));
+export function diagnose(
+  snapshot: Snapshot,
+  limits: Limits = DEFAULT_LIMITS,
+  inside: ReadonlyMap<number, Inside> = new Map(),
+): Diagnosis {
+  const ties = tiesOf(snapshot, inside);
+  const judgedCases = correlateAndJudge(snapshot, limits.stuckAfterMs, (subject) => causeOf(subject, snapshot, ties));
   const cases = judgedCases.map(({ subject }) => subject);
   const held = heldByProcess(cases);
-  const findings = judgedCases.map((it) => findingOf(it, snapshot, limits, held));
+  const findings = judgedCases.map((it) => findingOf(it, snapshot, limits, held, ties));
   findings.sort(
     (a, b) => rankOf(b.severity) - rankOf(a.severity) || concerned(b.subject) - concerned(a.subject) || inOrder(a, b),
   );
@@ -61,6 +73,7 @@ function findingOf(
   snapshot: Snapshot,
   limits: Limits,
   held: Map<Process, number>,
+  ties: ReadonlyMap<number, Ties>,
 ): Finding {
   const { cause, confidence, evidence } = verdict;
   const age = agesOf(subject);
@@ -77,6 +90,8 @@ function findingOf(
   // Whether young sockets are on their way out is no longer the question when they have filled the table.
   const tooMany = cause === 'churn' && judged.severity !== 'ok';
   const told = tooMany ? 'unknown' : cause;
+  const within = subject.process && ties.get(subject.process.pid);
+  const code = within && codeOf(subject, told, within);
   return {
     ...judged,
     confidence: tooMany ? 'undecided' : confidence,
@@ -86,6 +101,7 @@ function findingOf(
     cause: told,
     ...(arrivals && { arrivals }),
     forecast,
+    ...(code && code.length > 0 && { code }),
     evidence: once([
       ...evidence,
       ...receiveQueueEvidence(subject),
@@ -96,10 +112,26 @@ function findingOf(
       ...ageEvidence(subject),
     ]),
     next: [
-      ...nextSteps(told, subject, snapshot.reading.asRoot),
+      ...stepsOf(told, subject, snapshot, judged.severity, within !== undefined),
       ...(judged.severity === 'ok' ? [] : relief(subject, snapshot)),
     ],
   };
+}
+
+/** Where somebody must act, the code is the next question, unless it was just asked. */
+function stepsOf(
+  cause: Cause,
+  subject: Case,
+  { reading, source }: Snapshot,
+  severity: Severity,
+  looked: boolean,
+): NextStep[] {
+  const isLook = ({ command }: NextStep): boolean => command?.startsWith('unclosed inspect') === true;
+  const steps = nextSteps(cause, subject, reading.asRoot);
+  if (looked) return steps.filter((it) => !isLook(it));
+  return severity === 'ok' || source.kind === 'capture' || steps.some(isLook)
+    ? steps
+    : [...steps, ...lookInside(subject.process)];
 }
 
 /** Of a machine that can still be reached. */
@@ -128,8 +160,24 @@ function heldByProcess(cases: Case[]): Map<Process, number> {
   return held;
 }
 
+/** What the program says of itself, where it was looked into, outweighs what the rules conclude from outside. */
+function causeOf(subject: Case, snapshot: Snapshot, ties: ReadonlyMap<number, Ties>): Judged {
+  const outside = causeFromOutside(subject, snapshot);
+  const within = subject.process && ties.get(subject.process.pid);
+  return within ? judgeInside(subject, within, outside) : outside;
+}
+
+function tiesOf({ processes }: Snapshot, inside: ReadonlyMap<number, Inside>): ReadonlyMap<number, Ties> {
+  const ties = new Map<number, Ties>();
+  for (const [pid, seen] of inside) {
+    const process = processes.get(pid);
+    if (process) ties.set(pid, new Ties(process, seen));
+  }
+  return ties;
+}
+
 /** The first rule that says yes. Without one the cause stays unknown, with what the undecided ones saw. */
-function causeOf(subject: Case, snapshot: Snapshot): Judged {
+function causeFromOutside(subject: Case, snapshot: Snapshot): Judged {
   const undecided: Evidence[] = [];
   for (const { cause, judge } of RULES) {
     const verdict: Verdict = judge(subject, snapshot);

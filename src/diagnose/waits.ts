@@ -190,7 +190,7 @@ function sentence(group: WaitGroup, waits: Waits, whose: string): string {
 }
 
 /** For one thread, and for several. */
-const DOING: Record<NonNullable<WaitGroup['kind']>, [string, string]> = {
+export const DOING: Record<NonNullable<WaitGroup['kind']>, [string, string]> = {
   receive: ['waits to receive', 'wait to receive'],
   send: ['waits to send', 'wait to send'],
   connect: ['waits to connect', 'wait to connect'],

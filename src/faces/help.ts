@@ -10,6 +10,8 @@ Usage
   unclosed demo                  the report on a small leaking server, on loopback
   unclosed doctor                which ways to look this machine allows, and how to get more
   unclosed explain [CAUSE]       what a cause means, how to be sure, how to fix it
+  unclosed inspect PID           look inside: threads, lines of code, objects, logs
+  unclosed bundle PID            all of that in one archive, for whoever can mend it
   unclosed relieve PID           what helps now with the least harm; a dry run unless --yes
   unclosed tune [PID]            kernel parameters: what they change here, and what not
   unclosed help COMMAND          the options of a command

@@ -1,3 +1,4 @@
+import type { Frame, Strand } from './inside.ts';
 import type { Process, Wait } from './process.ts';
 import type { Gap, Snapshot } from './snapshot.ts';
 import type { AgeRange, Listener, TcpSocket } from './socket.ts';
@@ -139,6 +140,30 @@ export type Rule = {
   judge(subject: Case, snapshot: Snapshot): Verdict;
 };
 
+/**
+ * What happens at a place in the code, to the sockets of a finding or instead of something being done about them: the end was read
+ * there (`read-end`); it handles an event of theirs (`handler`); threads wait there (`waits`), for each other (`deadlock`), or
+ * compute (`runs`); they were made there (`made`); or it is what still refers to them (`refers`).
+ */
+export type CodeRole = 'read-end' | 'handler' | 'waits' | 'deadlock' | 'runs' | 'made' | 'refers';
+
+/** A place in the program's own code that has to do with the sockets of a finding. */
+export type CodePlace = {
+  role: CodeRole;
+  /** Absent where only a name is known, as of what refers to an object. */
+  frame?: Frame;
+  /** Frames of the application that led there, the nearest first. */
+  callers: Frame[];
+  /** Of the sockets of the finding, how many it concerns. */
+  sockets?: number;
+  /** Threads, goroutines or tasks, of so many. */
+  strands?: number;
+  of?: number;
+  kind?: Strand['kind'];
+  /** The event that is handled; what is waited for; what refers to them. */
+  what?: string;
+};
+
 export type Arrivals = { perHour: number; windowMs: number };
 
 /** What is used up at the present rate, and when: descriptors of the process, its accept queue, ports, files of the machine. */
@@ -160,6 +185,8 @@ export type Finding = {
   fds?: { open: number; limit?: number; fullInMs?: number };
   /** The earliest first; empty when there is no rate to tell it from. */
   forecast: Forecast[];
+  /** The lines of code that it is about, the most telling first; only where the process was looked into. */
+  code?: CodePlace[];
   evidence: Evidence[];
   next: NextStep[];
 };

@@ -9,8 +9,7 @@ import type { Endpoint, TcpState } from './socket.ts';
  * How much is done to a process to learn this: it is only read (`read`); its runtime is asked for what it offers for
  * diagnosis (`attach`); and it may pause noticeably (`deep`).
  */
-export const DEPTHS = ['read', 'attach', 'deep'] as const;
-export type Depth = (typeof DEPTHS)[number];
+export type Depth = 'read' | 'attach' | 'deep';
 
 /** Whose code a frame is: the program's own, that of a library it uses, or of the runtime and its standard library. */
 export type Origin = 'application' | 'library' | 'runtime';
@@ -19,7 +18,7 @@ export type Origin = 'application' | 'library' | 'runtime';
 export type Frame = { function: string; file?: string; line?: number; origin: Origin };
 
 /** A lock that a thread waits for, and who has it, by the names that the runtime gives them. */
-export type LockWait = { lock: string; owner?: string };
+type LockWait = { lock: string; owner?: string };
 
 /** A file that a thread waits for. Of a TCP socket, its state and ends; of others, what the kernel calls them. */
 export type WaitedOn = {
@@ -35,7 +34,7 @@ export type WaitedOn = {
 };
 
 /** A word in memory on which threads sleep until another one wakes them: a lock, a condition, a queue. */
-export type FutexWait = {
+type FutexWait = {
   /** In the process's memory, in hexadecimal. */
   address: string;
   /** How many threads of this process sleep on it. */
@@ -130,13 +129,13 @@ export type SocketObject = {
 export type EndRead = { peer: Endpoint; local?: Endpoint; strand?: string; frames: Frame[]; agoMs: number };
 
 /** Objects of a class: how many there are, and how many more or fewer than at the look before. */
-export type ClassCount = { name: string; count: number; change?: number };
+type ClassCount = { name: string; count: number; change?: number };
 
 /** An epoll set with how many sockets of the process are in it, and which of the stuck ones, with the events asked for. */
 export type EpollSet = { fd: number; watched: number; stuck: { inode: number; events: number }[] };
 
 /** What was done to the process in order to learn this, and how long it took. `pauseMs` is how long it stood still for it. */
-export type Attachment = { what: string; tookMs: number; pauseMs?: number };
+type Attachment = { what: string; tookMs: number; pauseMs?: number };
 
 /** What was seen inside one process. An empty list means that nothing of the kind was found; absent, that nobody looked. */
 export type Inside = {
@@ -160,4 +159,17 @@ export type Inside = {
   unwatched?: number[];
   attachments: Attachment[];
   gaps: Gap[];
+};
+
+/** Strands that do the same, as a reader wants them: how many, what they do, and where in the code. */
+export type StrandView = {
+  kind: Strand['kind'];
+  count: number;
+  /** Some of their names. */
+  names: string[];
+  /** What they do, in words: "wait to receive from 10.0.4.7:6379 (redis)". */
+  doing?: string;
+  frames: Frame[];
+  /** They have nothing to do, or are the runtime's own. */
+  atRest: boolean;
 };

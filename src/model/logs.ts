@@ -29,7 +29,7 @@ export type LogSource = {
 export const LOG_KINDS = ['descriptors', 'leak', 'pool', 'workers', 'peer', 'silence'] as const;
 export type LogKind = (typeof LOG_KINDS)[number];
 
-export type LogMinute = {
+type LogMinute = {
   /** Start of the minute, in milliseconds since 1970. */
   at: number;
   count: number;

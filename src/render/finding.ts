@@ -2,6 +2,7 @@ import type { Evidence, Finding, Forecast, NextStep, PeerGroup } from '../model/
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { formatDuration, formatEndpoint, formatNumber, plural } from '../model/words.ts';
+import { renderCode } from './code.ts';
 import type { ReportOptions } from './options.ts';
 import { cut, printable, type Style, spread, wrap } from './text.ts';
 
@@ -20,6 +21,7 @@ export function renderFinding(finding: Finding, snapshot: Snapshot, options: Rep
     ...(fits ? [`${title}${gap}${cause}`] : [title, `  ${cause}`]),
     ...commandLine(finding, options),
     ...summary(finding, snapshot.source.kind === 'capture').flatMap((line) => wrap(line, width, 2)),
+    ...renderCode(finding.code ?? [], options),
     ...why(finding, options),
     ...steps(finding.next, snapshot, options),
     ...peersLine(finding.subject.peers, options),

@@ -1,4 +1,5 @@
-import type { Case, Diagnosis, Finding, SocketRow } from '../model/finding.ts';
+import type { Case, CodePlace, Diagnosis, Finding, SocketRow } from '../model/finding.ts';
+import type { Frame } from '../model/inside.ts';
 import type { Process } from '../model/process.ts';
 import type { Growth, Snapshot, Source } from '../model/snapshot.ts';
 import { type AgeRange, type Endpoint, keepaliveOf, type Listener } from '../model/socket.ts';
@@ -6,9 +7,15 @@ import { type AgeRange, type Endpoint, keepaliveOf, type Listener } from '../mod
 export const REPORT_SCHEMA = 'unclosed.report/1';
 
 /** The stable machine form: schema/report.json describes it. Times are seconds; what is not known is null or absent. */
-export function renderJson(snapshot: Snapshot, diagnosis: Diagnosis, rows?: SocketRow[]): string {
+export const renderJson = (snapshot: Snapshot, diagnosis: Diagnosis, rows?: SocketRow[]): string =>
+  jsonText(reportOf(snapshot, diagnosis, rows));
+
+export const jsonText = (document: object): string => `${escapeControls(JSON.stringify(document, null, 2))}\n`;
+
+/** The document itself, for others that hold it. */
+export function reportOf(snapshot: Snapshot, diagnosis: Diagnosis, rows?: SocketRow[]): object {
   const { findings, status, gaps } = diagnosis;
-  const document = {
+  return {
     schema: REPORT_SCHEMA,
     taken_at: isCapture(snapshot) ? null : isoTime(snapshot.takenAt / 1000),
     took_ms: snapshot.tookMs,
@@ -32,7 +39,6 @@ export function renderJson(snapshot: Snapshot, diagnosis: Diagnosis, rows?: Sock
       processes_left_out: snapshot.reading.leftOut,
     },
   };
-  return `${escapeControls(JSON.stringify(document, null, 2))}\n`;
 }
 
 const isCapture = ({ source }: Snapshot): boolean => source.kind === 'capture';
@@ -115,10 +121,29 @@ function findingOf(finding: Finding, { listeners }: Snapshot): object {
       process: other ?? null,
     })),
     co_holders: subject.coHolders.map(({ process: other, sockets }) => ({ pid: other.pid, name: other.name, sockets })),
+    ...(finding.code && { code: finding.code.map(codeOf) }),
     evidence: finding.evidence,
     next: finding.next.map(({ command, why }) => ({ command: command ?? null, why })),
   };
 }
+
+const codeOf = ({ role, frame, callers, sockets, strands, of, kind, what }: CodePlace): object => ({
+  role,
+  frame: frame ? frameOf(frame) : null,
+  callers: callers.map(frameOf),
+  sockets: sockets ?? null,
+  strands: strands ?? null,
+  of: of ?? null,
+  kind: kind ?? null,
+  what: what ?? null,
+});
+
+export const frameOf = ({ function: name, file, line, origin }: Frame): object => ({
+  function: name,
+  file: file ?? null,
+  line: line ?? null,
+  origin,
+});
 
 function listenerPid({ process, listener }: Case): number | null {
   return process && listener?.inode !== undefined && process.sockets?.has(listener.inode) ? process.pid : null;

@@ -8,8 +8,13 @@ import { printable, wrap } from './text.ts';
 /** More findings than this are summed up in one line: the page is for reading, and the worst come first. */
 const SHOWN = 10;
 
-/** The report for people: the answer first, then its proof, what to do, and what was not seen. */
-export function renderReport(snapshot: Snapshot, diagnosis: Diagnosis, options: ReportOptions): string {
+/** The report for people: the answer first, then its proof, what to do, and what was not seen. `more` stands before the latter. */
+export function renderReport(
+  snapshot: Snapshot,
+  diagnosis: Diagnosis,
+  options: ReportOptions,
+  more: readonly string[][] = [],
+): string {
   const relevant = diagnosis.findings.filter(({ cause }) => options.all || cause !== 'churn');
   const shown = options.all ? relevant : relevant.slice(0, SHOWN);
   const hidden = relevant.slice(shown.length);
@@ -20,6 +25,7 @@ export function renderReport(snapshot: Snapshot, diagnosis: Diagnosis, options: 
     ...shown.map((finding) => renderFinding(finding, snapshot, options)),
     ...(hidden.length > 0 ? [hiddenLine(hidden, options)] : []),
     ...(relevant.length > 0 ? youngLine(diagnosis, options) : []),
+    ...more,
     ...renderGaps(diagnosis.gaps, options),
     ...(options.verbose && snapshot.source.kind !== 'capture' ? [readingLines(snapshot, options)] : []),
   ];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { captureFrom } from '../../src/app/capture.ts';
-import { scrubTape } from '../../src/app/scrub.ts';
+import { Scrubber, scrubTape } from '../../src/app/scrub.ts';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { encodeDatagram } from '../../src/kernel/answers.ts';
 import { RecordingMachine } from '../../src/kernel/recorder.ts';
@@ -268,4 +268,43 @@ test('of open files the names of jars stay, and of mapped ones the packages that
   const left = contentOf(scrubTape(tape)).toString();
   for (const word of ['HikariCP-5.1.0.jar', '/aiohttp/_http_parser.so']) assert.ok(left.includes(word), word);
   for (const word of ['alice', 'secret-project', 'accounts']) assert.equal(left.includes(word), false, word);
+});
+
+test('addresses in text get the same stand-ins as in what the kernel says, loopback and numbers that are none stay', () => {
+  const scrubber = new Scrubber();
+  const [, , , last] = scrubber.ipv4(Uint8Array.of(192, 0, 2, 7));
+  const text = 'from 192.0.2.7:443, [2001:db8:9::7]:80, ::ffff:192.0.2.7, 127.0.0.1, 1.2.3, 12:34:56, v1.2.3.4.5';
+  const scrubbed = scrubber.text(text);
+  assert.equal(
+    scrubbed,
+    `from 10.1.0.${last}:443, [2001:db8::1]:80, ::ffff:10.1.0.${last}, 127.0.0.1, 1.2.3, 12:34:56, v1.2.3.4.5`,
+  );
+  assert.equal(scrubber.text(text), scrubbed);
+  assert.equal(new Scrubber({ keepAddresses: true }).text('192.0.2.7'), '192.0.2.7');
+});
+
+test('home directories and mail addresses in text get stand-ins, the same ones the same', () => {
+  const scrubbed = new Scrubber().text('/home/alice/app.py /home/alice/x /home/bob/y, mail alice.b@shop.example');
+  assert.doesNotMatch(scrubbed, /alice|bob|shop\.example/);
+  const [first, second, third] = [...scrubbed.matchAll(/\/home\/([^/]+)/g)].map(([, name]) => name);
+  assert.equal(first, second);
+  assert.notEqual(first, third);
+});
+
+test('of a command line the program, its script and the names of options stay, and nothing that they were given', () => {
+  const scrubber = new Scrubber();
+  const lines: [string, RegExp][] = [
+    [
+      '/opt/x/python3 /srv/shop/app.py --token s3cret --port=80 -psecret',
+      /^python3 app\.py --token VALUE1 --port=VALUE2 -p$/,
+    ],
+    ['java -Xmx2g -Dpassword=s3cret -jar /srv/shop.jar', /^java -Xmx2g -Dpassword=VALUE1 -jar shop\.jar$/],
+    ["curl 'https://user:s3cret@shop' -H 'Authorization: s3cret'", /^curl VALUE\d+ -H VALUE\d+$/],
+    ['postgres: shop orders 192.0.2.7(1234) idle', /^postgres: VALUE\d+ VALUE\d+ VALUE\d+ VALUE\d+$/],
+  ];
+  for (const [line, expected] of lines) {
+    const scrubbed = scrubber.command(line);
+    assert.match(scrubbed, expected);
+    assert.doesNotMatch(scrubbed, /secret|s3cret|192/);
+  }
 });

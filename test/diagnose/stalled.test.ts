@@ -68,7 +68,7 @@ test('stalled: frozen by its cgroup, as by a pause of its container, is as good 
 test('stalled: of a frozen process nothing is asked that it could not answer, and who can thaw it is named', () => {
   const [frozen] = findingsOf({ stuck: inbound(5, UNREAD), holder: { frozen: true, runtime: 'java' } });
   assert.match(frozen?.next[0]?.why ?? '', /^thaw its cgroup/);
-  assert.ok(!frozen?.next.some(({ command }) => command?.startsWith('jstack')));
+  assert.ok(!frozen?.next.some(({ command }) => command?.startsWith('unclosed inspect')));
 });
 
 test('stalled: what was read before it was frozen does not come from that', () => {

@@ -71,17 +71,17 @@ function holderOf({ stuck, others = [], threads = [LOOP], events, holder = {} }:
   });
 }
 
-export function findingsOf(scene: Scene): Finding[] {
+export function snapshotOf(scene: Scene): Snapshot {
   const { processes = [], ...more } = scene.more ?? {};
-  return diagnose(
-    snapshot({
-      sockets: [...scene.stuck, ...(scene.others ?? [])],
-      listeners: [LISTENER],
-      processes: [holderOf(scene), ...processes],
-      ...more,
-    }),
-  ).findings;
+  return snapshot({
+    sockets: [...scene.stuck, ...(scene.others ?? [])],
+    listeners: [LISTENER],
+    processes: [holderOf(scene), ...processes],
+    ...more,
+  });
 }
+
+export const findingsOf = (scene: Scene): Finding[] => diagnose(snapshotOf(scene)).findings;
 
 /** `cause confidence count`, of each finding. */
 export const told = (scene: Scene): string[] =>

@@ -1,5 +1,5 @@
 import type { NextStep } from '../../model/finding.ts';
-import type { Process } from '../../model/process.ts';
+import type { Process, Runtime } from '../../model/process.ts';
 
 /** Lets a stopped process run on. A debugger's is not ours to let go. */
 export function resume(process: Process | undefined): NextStep[] {
@@ -11,16 +11,35 @@ export function resume(process: Process | undefined): NextStep[] {
   return [{ command: `kill -CONT ${process.pid}`, why: 'lets it run on; find out who stopped it' }];
 }
 
-/**
- * The command that shows what the threads of a process do, without changing or ending it. py-spy would stop it for a
- * moment without --nonblocking; jstack stops a JVM for some milliseconds.
- */
+/** Runtimes that tell more than the kernel does, and whether they have to be asked for it. */
+const TELLS: Partial<Record<Runtime, { attach: boolean; threads: string; objects: string }>> = {
+  java: { attach: true, threads: 'shows the stack of each thread', objects: 'the code that left them open' },
+  node: {
+    attach: true,
+    threads: 'shows what the event loop runs',
+    objects: 'the objects, and the code that handles them',
+  },
+  python: { attach: false, threads: 'shows the line of code each thread is in', objects: 'what still refers to them' },
+  go: { attach: true, threads: 'shows what each goroutine waits for', objects: 'whether their handlers still run' },
+};
+
+/** The command that shows what the threads of a process do, without ending or changing it. */
 export function lookAtThreads(process: Process | undefined): NextStep[] {
-  // A stopped process answers nobody, and its threads wait for nothing but to be let go.
-  if (!process || process.frozen || process.state === 'stopped' || process.state === 'traced') return [];
-  const { pid, runtime } = process;
-  if (runtime === 'java') return [{ command: `jstack ${pid}`, why: 'shows what each thread waits for' }];
-  if (runtime === 'python')
-    return [{ command: `py-spy dump --nonblocking --pid ${pid}`, why: 'shows the line of code each thread is in' }];
-  return [{ command: `grep -H . /proc/${pid}/task/*/wchan`, why: 'shows what each thread waits for in the kernel' }];
+  if (!process || isHalted(process)) return [];
+  const tells = process.runtime && TELLS[process.runtime];
+  return [inspection(process, tells?.threads ?? 'shows what each thread waits for')];
 }
+
+/** The command that ties the sockets to code, where the runtime is known to tell. */
+export function lookInside(process: Process | undefined): NextStep[] {
+  const tells = process?.runtime && TELLS[process.runtime];
+  return !process || !tells || isHalted(process) ? [] : [inspection(process, tells.objects)];
+}
+
+const inspection = ({ pid, runtime }: Process, why: string): NextStep => ({
+  command: `unclosed inspect ${pid}${runtime && TELLS[runtime]?.attach ? ' --attach' : ''}`,
+  why,
+});
+
+/** A stopped process answers nobody, and its threads wait for nothing but to be let go. */
+const isHalted = ({ frozen, state }: Process): boolean => frozen === true || state === 'stopped' || state === 'traced';

@@ -1,0 +1,42 @@
+import type { EndRead, Inside, SocketObject } from '../../model/inside.ts';
+import type { Process } from '../../model/process.ts';
+import type { Endpoint, TcpSocket } from '../../model/socket.ts';
+
+/** Ties the sockets of one process to what stands for them inside: by descriptor, or by their ends. */
+export class Ties {
+  readonly inside: Inside;
+  readonly #process: Process;
+  readonly #byFd = new Map<number, SocketObject>();
+  readonly #byEnds = new Map<string, SocketObject>();
+  readonly #endReads = new Map<string, EndRead>();
+
+  constructor(process: Process, inside: Inside) {
+    this.inside = inside;
+    this.#process = process;
+    for (const object of inside.objects ?? []) {
+      if (object.fd !== undefined && object.fd >= 0) this.#byFd.set(object.fd, object);
+      else if (object.peer && object.local) this.#byEnds.set(endsKey(object.local, object.peer), object);
+    }
+    // A port can be used again: the newest is of the connection that is there now.
+    for (const read of [...(inside.endReads ?? [])].sort((a, b) => b.agoMs - a.agoMs))
+      this.#endReads.set(endKey(read.peer), read);
+  }
+
+  /** An object that keeps the number of a descriptor after it was closed stands for another connection: its peer tells. */
+  objectOf(socket: TcpSocket): SocketObject | undefined {
+    const fds = socket.inode === undefined ? [] : (this.#process.sockets?.get(socket.inode) ?? []);
+    for (const fd of fds) {
+      const object = this.#byFd.get(fd);
+      if (object && (object.peer === undefined || object.peer.port === socket.peer.port)) return object;
+    }
+    return this.#byEnds.get(endsKey(socket.local, socket.peer));
+  }
+
+  endReadOf({ peer }: TcpSocket): EndRead | undefined {
+    return this.#endReads.get(endKey(peer));
+  }
+}
+
+const plain = (address: string): string => address.replace(/^::ffff:(?=[0-9.]+$)/i, '').replace(/%.*$/, '');
+const endKey = ({ address, port }: Endpoint): string => `${plain(address)} ${port}`;
+const endsKey = (local: Endpoint, peer: Endpoint): string => `${local.port} ${endKey(peer)}`;

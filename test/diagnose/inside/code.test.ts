@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CodePlace } from '../../../src/model/finding.ts';
+import type { Inside } from '../../../src/model/inside.ts';
+import { findingsWith, frame, inside, objectFor, strand } from '../../helpers/inside.ts';
+import { EPOLLIN, inbound, LOCKED, type Scene, snapshotOf } from '../../helpers/scene.ts';
+
+const codeIn = (scene: Scene, seen: Partial<Inside>): CodePlace[] =>
+  findingsWith(inside(seen), snapshotOf(scene)).flatMap(({ code = [] }) => code);
+
+const READ: Scene = { stuck: inbound(12) };
+const UNREAD: Scene = { stuck: inbound(12, { recvQueue: 263 }), threads: [LOCKED, LOCKED], events: EPOLLIN };
+
+test("the program's handler of the end is told before others, and none of a library", () => {
+  const objects = READ.stuck.map((it, i) =>
+    objectFor(i, it, {
+      endDelivered: true,
+      handlers: [
+        { event: 'data', place: frame('onData app.js:3') },
+        { event: 'end', place: frame('run onReadableStreamEnd node:net:7') },
+        { event: 'end', place: frame('onEnd app.js:9') },
+      ],
+    }),
+  );
+  const [place, ...more] = codeIn(READ, { objects });
+  assert.deepEqual(
+    { role: place?.role, line: place?.frame?.line, what: place?.what, sockets: place?.sockets },
+    { role: 'handler', line: 9, what: 'end', sockets: 12 },
+  );
+  assert.equal(more.length, 0);
+});
+
+test('of a stall, threads are told by the line that they are in, with who called it', () => {
+  const waiting = ['run recv', 'Cache.get cache.py:31', 'handle app.py:12', 'run Thread.run'];
+  const strands = [
+    strand(waiting),
+    strand(waiting),
+    strand(['run select', 'main app.py:80']),
+    strand([], { ofRuntime: true }),
+  ];
+  const [most, other] = codeIn(UNREAD, { strands });
+  assert.deepEqual([most?.role, most?.frame?.function, most?.strands, most?.of], ['waits', 'Cache.get', 2, 3]);
+  assert.deepEqual(
+    most?.callers.map(({ function: name }) => name),
+    ['handle'],
+  );
+  assert.equal(other?.frame?.function, 'main');
+});
+
+test('of a missing close, threads that have nothing to do with it are not told', () => {
+  assert.deepEqual(codeIn(READ, { strands: [strand(['run select', 'main app.py:80'])] }), []);
+});
+
+test('each thread of a deadlock is told with the lock it waits for', () => {
+  const strands = [
+    strand(['A.x A.java:1'], { name: 'one', waitsFor: { lock: '<1>', owner: 'two' } }),
+    strand(['B.y B.java:2'], { name: 'two', waitsFor: { lock: '<2>', owner: 'one' } }),
+    strand(['C.z C.java:3'], { name: 'three', waitsFor: { lock: '<2>', owner: 'one' } }),
+  ];
+  const places = codeIn(UNREAD, { strands, deadlocks: [{ strands: ['one', 'two'] }] });
+  assert.deepEqual(
+    places.map(({ role, what }) => `${role} ${what}`),
+    ['deadlock one, for a lock that two has', 'deadlock two, for a lock that one has'],
+  );
+});
+
+test('what still refers to the sockets, and where they were made, is told with their number', () => {
+  const objects = READ.stuck.map((it, i) =>
+    objectFor(i, it, {
+      type: 'socket.socket',
+      referredBy: ['dict Server.sessions'],
+      created: [frame('accept app.py:20')],
+    }),
+  );
+  const places = codeIn(READ, { objects });
+  assert.deepEqual(
+    places.map(({ role, sockets, what }) => [role, sockets, what]),
+    [
+      ['made', 12, undefined],
+      ['refers', 12, 'dict Server.sessions'],
+    ],
+  );
+});

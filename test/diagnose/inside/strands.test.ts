@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { callersOf, groupStrands, isAtRest, joinInside, ownFrame } from '../../../src/diagnose/inside/strands.ts';
+import { frame, inside, strand } from '../../helpers/inside.ts';
+
+const WAITING = [
+  'run recv',
+  'lib redis.Connection.read redis/connection.py:10',
+  'Cache.get app/cache.py:31',
+  'handle app/app.py:12',
+];
+
+test('the line to look at is the innermost of the program, and its callers follow', () => {
+  const it = strand(WAITING);
+  assert.equal(ownFrame(it)?.function, 'Cache.get');
+  assert.deepEqual(
+    callersOf(it.frames).map(({ function: name }) => name),
+    ['handle'],
+  );
+  assert.equal(ownFrame(strand(['run recv'])), undefined);
+});
+
+test('equal stacks are one group, the largest first, with counts that the runtime gives', () => {
+  const groups = groupStrands([
+    strand(['a x.py:1'], { name: 'one' }),
+    strand(['b x.py:2'], { count: 7 }),
+    strand(['a x.py:1'], { name: 'two' }),
+    strand(['a x.py:9'], { name: 'three' }),
+  ]);
+  assert.deepEqual(
+    groups.map(({ count, names }) => [count, names]),
+    [
+      [7, []],
+      [2, ['one', 'two']],
+      [1, ['three']],
+    ],
+  );
+});
+
+test('a thread is at rest in a pool of the runtime, but not where the program itself waits for work', () => {
+  const pool = 'run java.util.concurrent.ThreadPoolExecutor.getTask';
+  assert.ok(isAtRest(strand([pool, 'run java.lang.Thread.run'])));
+  assert.ok(!isAtRest(strand([pool, 'Worker.run App.java:4'])));
+  assert.ok(!isAtRest(strand([])), 'of a thread without a stack nothing is known');
+  assert.ok(isAtRest(strand([], { ofRuntime: true })));
+});
+
+test('what kernel and runtime say of one thread is joined by its number, and nothing is lost', () => {
+  const kernel = inside({
+    strands: [
+      { kind: 'thread', tid: 1, name: 'java', frames: [] },
+      { kind: 'thread', tid: 2, name: 'GC', frames: [] },
+    ],
+    gaps: [{ code: 'INSIDE_CUT', what: 'a', effect: 'b', remedy: 'c' }],
+  });
+  const runtime = inside({
+    depth: 'attach',
+    runtime: 'java',
+    version: '17.0.15',
+    strands: [strand(['App.run App.java:1'], { tid: 1, name: 'main' }), { kind: 'task', frames: [frame('t x.py:1')] }],
+    attachments: [{ what: 'thread dump', tookMs: 20 }],
+  });
+  const joined = joinInside(kernel, runtime);
+  assert.deepEqual(
+    joined.strands?.map(({ tid, name, frames }) => [tid, name, frames.length]),
+    [
+      [1, 'main', 1],
+      [undefined, undefined, 1],
+      [2, 'GC', 0],
+    ],
+  );
+  assert.equal(joined.version, '17.0.15');
+  assert.equal(joined.gaps.length, 1);
+  assert.equal(joined.attachments.length, 1);
+  assert.equal(joinInside(kernel, undefined), kernel);
+});
