@@ -11,8 +11,8 @@ import { EXIT } from './exit.ts';
 import { INSPECTING, inspectPage, readInspect } from './inspect.ts';
 import { write } from './report.ts';
 
-const HELP = `unclosed bundle PID [-o FILE.tar.gz]: everything that whoever maintains the program asks back
-for, in one archive: the report, a recording, what was seen inside the process, excerpts of its
+const HELP = `unclosed bundle PID [-o FILE.tar.gz]: everything that whoever maintains the program asks
+back for, in one archive: the report, a recording, what was seen inside the process, excerpts of its
 logs, versions, limits and kernel parameters, with an index to paste into an issue (README.md).
 Only reads, unless --attach or --deep are given: unclosed help inspect.
 

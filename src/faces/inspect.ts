@@ -17,14 +17,16 @@ workers.
 How far it may go
       (nothing)                  reads only: nothing is sent to the process, nothing stops
       --attach                   asks its runtime for what that offers for diagnosis: stacks of a
-                                 JVM (HotSpot attach), objects of Node.js (inspector), goroutines
-                                 of Go; says before what it does and what pause to expect
-      --deep                     also what takes a noticeable pause, or some seconds: socket events
-                                 and class counts of a JVM, all objects of Node.js
+                                 JVM (HotSpot attach), objects of Node.js (inspector),
+                                 goroutines of Go; says before what it does and what pause to
+                                 expect
+      --deep                     also what takes a noticeable pause, or some seconds: socket
+                                 events and class counts of a JVM, all objects of Node.js
 
 What to look at
   -p, --pid PID                  the process (may be given several times)
-      --pprof URL                where a Go program serves net/http/pprof (http://127.0.0.1:6060)
+      --pprof URL                where a Go program serves net/http/pprof, such as
+                                 http://127.0.0.1:6060
       --no-logs                  leave its logs alone
       --stuck-after DURATION     how long in CLOSE_WAIT is stuck: 90s, 5m, 1h (default 60s)
       --config FILE              read limits from this file as well
