@@ -52,7 +52,7 @@ export class Target {
     libc.pidfdSendSignal(this.#pidfd, 0);
   }
 
-  signal(name: 'SIGCONT' | 'SIGTERM' | 'SIGKILL'): void {
+  signal(name: 'SIGCONT' | 'SIGTERM' | 'SIGKILL' | 'SIGQUIT'): void {
     this.require();
     libc.pidfdSendSignal(this.#pidfd, constants.signals[name]);
   }

@@ -26,7 +26,11 @@ export function parseHsperfdata(bytes: Uint8Array): PerfData {
   for (let entry = 0; entry < count; entry++) {
     if (at < 32 || at + 20 > bytes.length) fail(`entry ${entry} at ${at} lies outside`);
     const length = view.getInt32(at, little);
-    const [name, vector, value] = [4, 8, 16].map((field) => view.getInt32(at + field, little)) as [number, number, number];
+    const [name, vector, value] = [4, 8, 16].map((field) => view.getInt32(at + field, little)) as [
+      number,
+      number,
+      number,
+    ];
     if (length < 20 || at + length > bytes.length || name < 20 || name > length || value < name || value > length)
       fail(`entry ${entry} at ${at} has no place for its name and value`);
     const key = text(at + name, at + value);

@@ -83,7 +83,8 @@ export class JfrBytes {
     if (encoding === 2) return this.long();
     const length = this.count();
     if (encoding === 4) return Array.from({ length }, () => String.fromCharCode(this.int() & 0xffff)).join('');
-    if (encoding !== 3 && encoding !== 5) throw new ParseError(`jfr+${this.at}`, `${encoding} is no encoding of a text`);
+    if (encoding !== 3 && encoding !== 5)
+      throw new ParseError(`jfr+${this.at}`, `${encoding} is no encoding of a text`);
     const from = this.skip(length);
     return (encoding === 3 ? utf8 : latin1).decode(this.bytes.subarray(from, from + length));
   }

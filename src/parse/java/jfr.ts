@@ -1,7 +1,7 @@
 import { ParseError } from '../../model/errors.ts';
-import type { JfrObject } from './jfr-values.ts';
 import { JfrBytes } from './jfr-bytes.ts';
 import { readTypes } from './jfr-types.ts';
+import type { JfrObject } from './jfr-values.ts';
 import { JfrValues } from './jfr-values.ts';
 
 // A JFR file is one chunk behind the other, each with its own classes and pools of values. The header of a chunk is

@@ -25,7 +25,11 @@ export function parseSocketReads(bytes: Uint8Array, now: number): SocketReads {
 }
 
 /** Stacks are pooled: many reads share one. */
-function endRead({ event, values, endedAt }: JfrEvent, now: number, known: Map<JfrValue, Frame[]>): EndRead | undefined {
+function endRead(
+  { event, values, endedAt }: JfrEvent,
+  now: number,
+  known: Map<JfrValue, Frame[]>,
+): EndRead | undefined {
   const address = values.text(event, 'address');
   const port = values.number(event, 'port');
   if (address === undefined || port === undefined) return undefined;

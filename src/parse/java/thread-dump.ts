@@ -33,7 +33,8 @@ const OWN_THREADS =
 export function parseThreadDump(text: string): ThreadDump {
   const lines = text.split('\n');
   const start = lines.findIndex((line) => line.startsWith('Full thread dump '));
-  if (start < 0) throw new ParseError('thread dump', `no line begins with "Full thread dump" in "${text.slice(0, 80)}"`);
+  if (start < 0)
+    throw new ParseError('thread dump', `no line begins with "Full thread dump" in "${text.slice(0, 80)}"`);
   const end = lines.findIndex((line, index) => index > start && line.startsWith('JNI global ref'));
   const threads: ThreadReader[] = [];
   for (const line of lines.slice(start, end < 0 ? undefined : end)) {

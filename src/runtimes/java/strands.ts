@@ -1,0 +1,56 @@
+import { attempt } from '../../kernel/attempt.ts';
+import { readText } from '../../kernel/machine.ts';
+import type { Inside, Strand } from '../../model/inside.ts';
+import { parseThreadDump } from '../../parse/java/thread-dump.ts';
+import { parseStatus } from '../../parse/proc-pid.ts';
+import type { Subject } from '../subject.ts';
+import type { AttachClient } from './attach.ts';
+import { perfNumber, readPerfData } from './jvm.ts';
+
+const TIMEOUT_MS = 20_000;
+
+/** Asks for the stacks of all threads, and with -l for the locks of java.util.concurrent. */
+export async function readStrands(subject: Subject, client: AttachClient, inside: Inside): Promise<void> {
+  const { pid } = client.jvm;
+  const threads = perfNumber(readPerfData(client.jvm), 'java.threads.live') ?? subject.process.threads;
+  subject.announce(`a thread dump: the JVM (pid ${pid}) stands still for ${expected(threads)}`);
+  const { text, cut } = await client.ask({ what: 'thread dump', timeoutMs: TIMEOUT_MS }, 'threaddump', '-l');
+  const dump = parseThreadDump(text);
+  const tids = client.jvm.nested ? translate(subject, pid) : undefined;
+  inside.strands = dump.threads.map(({ nid, strand }): Strand => {
+    const tid = nid === undefined || !tids ? nid : tids.get(nid);
+    return { ...strand, ...(tid !== undefined && { tid }) };
+  });
+  inside.deadlocks = dump.deadlocks;
+  if (cut || !dump.complete)
+    inside.gaps.push({
+      code: 'INSIDE_CUT',
+      what: `the thread dump of pid ${pid} has no end`,
+      effect: 'threads and deadlocks are missing',
+      remedy: 'jcmd PID Thread.print -l writes all of it',
+    });
+  if (dump.cutStacks > 0)
+    inside.gaps.push({
+      code: 'INSIDE_CUT',
+      what: `${dump.cutStacks} stacks of pid ${pid} are very deep`,
+      effect: 'their outermost frames are missing',
+      remedy: 'jcmd PID Thread.print -l shows them',
+    });
+}
+
+/** 30 ms for 500 threads with 30 frames each, as measured on one slow core. */
+const expected = (threads: number | undefined): string =>
+  threads === undefined
+    ? 'some milliseconds'
+    : `about ${Math.max(1, Math.ceil(threads * 0.06))} ms (${threads} threads)`;
+
+/** Numbers of threads in the process's own pid namespace, to ours. */
+function translate({ machine }: Subject, pid: number): Map<number, number> {
+  const tids = new Map<number, number>();
+  for (const name of attempt(() => machine.list(`/proc/${pid}/task`)) ?? []) {
+    const path = `/proc/${pid}/task/${name}/status`;
+    const own = attempt(() => parseStatus(readText(machine, path), path))?.nspid?.at(-1);
+    if (own !== undefined) tids.set(own, Number(name));
+  }
+  return tids;
+}
