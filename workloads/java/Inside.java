@@ -105,9 +105,7 @@ public class Inside {
         synchronized (odd ? orders : stock) {
             bothLocked.countDown();
             bothLocked.await();
-            synchronized (odd ? stock : orders) { // deadlock
-                client.close();
-            }
+            synchronized (odd ? stock : orders) { client.close(); } // deadlock
         }
     }
 

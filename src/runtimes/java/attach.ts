@@ -1,14 +1,17 @@
 import { lstatSync, unlinkSync } from 'node:fs';
+import { attempt } from '../../kernel/attempt.ts';
+import { readText } from '../../kernel/machine.ts';
 import { SystemError } from '../../model/errors.ts';
 import type { Attachment } from '../../model/inside.ts';
 import { attachRequest, parseAttachAnswer } from '../../parse/java/attach-answer.ts';
+import { attachSockets } from '../../parse/java/attach-sockets.ts';
 import type { Subject } from '../subject.ts';
 import { requireAnswering, requireQuitHandler } from './guards.ts';
 import { type Jvm, stoppedMs } from './jvm.ts';
 import { pause } from './pause.ts';
 import { type OpenDirectory, openDirectory, placeTrigger } from './trigger.ts';
-import { failed } from './trouble.ts';
-import { askSocket } from './wire.ts';
+import { failed, refused } from './trouble.ts';
+import { askSocket, isAlive } from './wire.ts';
 
 /**
  * How long an answer may take. `what` is what is done, for the list of attachments. What was begun is ended even when
@@ -37,14 +40,20 @@ export class AttachClient {
     this.#tmp = openDirectory(`/proc/${jvm.pid}/root/tmp`);
   }
 
-  /** Whether it listens already: somebody has asked before. */
-  get listens(): boolean {
-    try {
-      const status = lstatSync(this.#tmp.path(this.#name));
-      return status.isSocket() && status.uid === this.jvm.uid;
-    } catch {
-      return false;
-    }
+  /**
+   * Whose the file is that should be the JVM's socket. Processes in pid namespaces of their own that share /tmp, as containers of a
+   * pod may, use one name.
+   */
+  #socket(): 'own' | 'none' | 'foreign' {
+    const { pid, nspid, uid } = this.jvm;
+    const status = lstatSync(this.#tmp.path(this.#name), { throwIfNoEntry: false });
+    if (!status) return 'none';
+    if (!status.isSocket() || status.uid !== uid) return 'foreign';
+    const { machine } = this.#subject;
+    const held = attempt(() => machine.fdTable(pid).sockets);
+    const table = attempt(() => readText(machine, `/proc/${pid}/net/unix`));
+    if (!held || table === undefined) return 'own'; // which the answer tells, too
+    return attachSockets(table, nspid).some((inode) => held.has(inode)) ? 'own' : 'foreign';
   }
 
   get #name(): string {
@@ -53,20 +62,28 @@ export class AttachClient {
 
   /** Has it listen, where it does not yet. */
   async open(): Promise<void> {
-    if (!this.listens) await this.#wake();
+    requireAnswering(this.#subject, this.jvm);
+    const socket = this.#socket();
+    if (socket === 'own') return;
+    if (socket === 'foreign') await this.#removeStale();
+    await this.#wake();
+  }
+
+  /** The file stays of a JVM that had this pid before and was killed; one that lives in the same /tmp is left alone. */
+  async #removeStale(): Promise<void> {
+    const path = this.#tmp.path(this.#name);
+    if (!lstatSync(path).isSocket() || (await isAlive(path)))
+      throw refused(
+        `/tmp of pid ${this.jvm.pid} is shared with another JVM of the same number, which listens there`,
+        'look into that one instead, or give each its own /tmp',
+      );
+    unlinkSync(path);
   }
 
   /** The answer to one command as text, `cut` when it is too large. Throws when it answers that it failed. */
   async ask(limits: Limits, command: string, ...args: string[]): Promise<{ text: string; cut: boolean }> {
     await this.open();
-    try {
-      return await this.#askOnce(limits, command, args);
-    } catch (error) {
-      if (!(error instanceof SystemError && error.code === 'ECONNREFUSED')) throw error;
-      unlinkSync(this.#tmp.path(this.#name)); // of a JVM that had this pid before and was killed
-      await this.#wake();
-      return await this.#askOnce(limits, command, args);
-    }
+    return await this.#askOnce(limits, command, args);
   }
 
   async #askOnce(
@@ -126,7 +143,7 @@ export class AttachClient {
   }
 
   async #waitUntilItListens(target: { hasEnded(): boolean }, began: number): Promise<void> {
-    for (let wait = FIRST_POLL_MS; !this.listens; wait = Math.min(LAST_POLL_MS, wait * 1.5)) {
+    for (let wait = FIRST_POLL_MS; this.#socket() !== 'own'; wait = Math.min(LAST_POLL_MS, wait * 1.5)) {
       const waited = performance.now() - began;
       if (target.hasEnded()) throw failed(`pid ${this.jvm.pid} has ended`, 'look at the process that came after it');
       if (this.#subject.signal.aborted && waited > SETTLE_MS) throw new SystemError('ECANCELED', 'attach');

@@ -1,11 +1,12 @@
 import { attempt } from '../../kernel/attempt.ts';
 import { readText } from '../../kernel/machine.ts';
 import type { Inside, Strand } from '../../model/inside.ts';
-import { parseThreadDump } from '../../parse/java/thread-dump.ts';
+import { parseThreadDump, type ThreadDump } from '../../parse/java/thread-dump.ts';
 import { parseStatus } from '../../parse/proc-pid.ts';
 import type { Subject } from '../subject.ts';
 import type { AttachClient } from './attach.ts';
-import { perfNumber, readPerfData } from './jvm.ts';
+import { type Jvm, perfNumber, readPerfData } from './jvm.ts';
+import { failed } from './trouble.ts';
 
 const TIMEOUT_MS = 20_000;
 
@@ -16,9 +17,10 @@ export async function readStrands(subject: Subject, client: AttachClient, inside
   subject.announce(`a thread dump: the JVM (pid ${pid}) stands still for ${expected(threads)}`);
   const { text, cut } = await client.ask({ what: 'thread dump', timeoutMs: TIMEOUT_MS }, 'threaddump', '-l');
   const dump = parseThreadDump(text);
-  const tids = client.jvm.nested ? translate(subject, pid) : undefined;
+  const tids = ownNumbers(subject, client.jvm);
+  requireOwn(dump, tids, pid);
   inside.strands = dump.threads.map(({ nid, strand }): Strand => {
-    const tid = nid === undefined || !tids ? nid : tids.get(nid);
+    const tid = nid === undefined ? undefined : tids.get(nid);
     return { ...strand, ...(tid !== undefined && { tid }) };
   });
   inside.deadlocks = dump.deadlocks;
@@ -45,12 +47,23 @@ const expected = (threads: number | undefined): string =>
     : `about ${Math.max(1, Math.ceil(threads * 0.06))} ms (${threads} threads)`;
 
 /** Numbers of threads in the process's own pid namespace, to ours. */
-function translate({ machine }: Subject, pid: number): Map<number, number> {
+function ownNumbers({ machine }: Subject, { pid, nested }: Jvm): Map<number, number> {
   const tids = new Map<number, number>();
-  for (const name of attempt(() => machine.list(`/proc/${pid}/task`)) ?? []) {
+  for (const name of machine.list(`/proc/${pid}/task`)) {
     const path = `/proc/${pid}/task/${name}/status`;
-    const own = attempt(() => parseStatus(readText(machine, path), path))?.nspid?.at(-1);
+    const own = nested ? attempt(() => parseStatus(readText(machine, path), path))?.nspid?.at(-1) : Number(name);
     if (own !== undefined) tids.set(own, Number(name));
   }
   return tids;
+}
+
+/** Another JVM that shares /tmp and has the same pid in a namespace of its own has other threads. */
+function requireOwn({ threads }: ThreadDump, tids: ReadonlyMap<number, number>, pid: number): void {
+  const numbers = threads.flatMap(({ nid }) => nid ?? []);
+  const known = numbers.filter((nid) => tids.has(nid)).length;
+  if (known * 2 < numbers.length)
+    throw failed(
+      `the answer to pid ${pid} came from another JVM: ${known} of ${numbers.length} threads are its own`,
+      'give each JVM its own /tmp',
+    );
 }

@@ -36,6 +36,19 @@ function askDirectly(path: string, question: Question): Promise<Answer> {
   return collect(socket, question, () => socket.destroy());
 }
 
+/** Whether somebody listens on a socket. */
+export function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const give = (alive: boolean): void => {
+      socket.destroy();
+      resolve(alive);
+    };
+    socket.once('connect', () => give(true));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => give(code !== 'ECONNREFUSED'));
+  });
+}
+
 /** What the child runs: it asks the socket in the directory that is its descriptor 3, and ends with its input. */
 const CHILD = `
 const [name, question] = process.argv.slice(1);
