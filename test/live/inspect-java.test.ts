@@ -160,6 +160,26 @@ test('a pool whose connections are not given back is named, with the line that w
   }),
 );
 
+test(
+  'virtual threads that wait are told, those that do the same once',
+  {
+    skip: skip || (NEWER_JAVA === undefined && 'needs JDK 21 or later'),
+  },
+  () =>
+    playing('virtual', { java: NEWER_JAVA ?? 'java' }, async (jvm) => {
+      await jvm.stuck(5);
+      const before = stateOf(jvm);
+      const inside = await inspect(jvm, 'attach');
+      assert.deepEqual(inside.gaps, []);
+      const waiting = inside.strands?.filter(({ frames }) => ownFrame(frames)?.function === 'Inside.ask') ?? [];
+      assert.deepEqual(
+        waiting.map(({ count, frames }) => [count, ownFrame(frames)?.line]),
+        [[5, lineOf('silent')]],
+      );
+      assertUntouched(jvm, before, /^(?:Attach Listener|ForkJoinPool.*|VirtualThread-.*|Read-Poller|Thread-[0-9]+)$/);
+    }),
+);
+
 test('a JVM of another user is asked as that user', { skip }, () =>
   playing('silent', { before: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] }, async (jvm) => {
     const before = stateOf(jvm);
@@ -185,6 +205,33 @@ test('a JVM of another user in a pid namespace with a /tmp of its own is asked, 
     assert.equal(inside.watchedMs !== undefined && inside.watchedMs >= 4900, true);
     assertUntouched(jvm, before, RECORDER);
   });
+});
+
+test('a JVM in a user namespace of its own, in which our root is nobody, is asked as its user', { skip }, () => {
+  const drop = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const inner = 'mount -t tmpfs -o mode=1777 none /tmp && exec "$@"';
+  const before = [...drop, 'unshare', '--user', '--map-root-user', ...CONTAINER.slice(1), inner, 'sh'];
+  return playing('silent', { before }, async (jvm) => {
+    const before = stateOf(jvm);
+    const inside = await inspect(jvm, 'attach');
+    assert.deepEqual(inside.gaps, []);
+    assert.equal(places(inside, /^silent-0$/)[0], `Inside.ask Inside.java:${lineOf('silent')}`);
+    assertUntouched(jvm, before, LISTENER);
+  });
+});
+
+test('of two JVMs with one number that share /tmp, the one that does not listen there is not asked', { skip }, () => {
+  const inner = 'exec "$@"';
+  return playing('silent', { before: [...CONTAINER, inner, 'sh'] }, (first) =>
+    playing('silent', { before: [...CONTAINER, inner, 'sh'] }, async (second) => {
+      assert.deepEqual((await inspect(first, 'attach')).gaps, []);
+      const before = stateOf(second);
+      const inside = await inspect(second, 'attach');
+      assert.deepEqual(codes(inside), ['INSIDE_REFUSED']);
+      assert.equal(inside.strands, undefined);
+      assertUntouched(second, before, /^$/);
+    }),
+  );
 });
 
 test('a JVM that is stopped is refused, and nothing is sent to it', { skip }, () =>

@@ -65,7 +65,7 @@ export async function startJava(folder: string, name: string, settings: JavaOpti
   try {
     const output = collectOutput(child);
     const listening = Number(
-      await waitFor(() => /^READY ([0-9]+)\n/.exec(output())?.[1], `READY of ${words.join(' ')}`),
+      await waitFor(() => /^READY ([0-9]+)\n/m.exec(output())?.[1], `READY of ${words.join(' ')}`),
     );
     return jvmOf(child, service, output, listening);
   } catch (error) {
@@ -88,7 +88,7 @@ function jvmOf(child: ChildProcess, service: Server, output: () => string, port:
   const pid = javaBelow(child.pid ?? 0);
   return {
     pid,
-    output: () => output().replace(/^READY [0-9]+\n/, ''),
+    output: () => output().replace(/^READY [0-9]+\n/m, ''),
     async visit(count) {
       for (let client = 0; client < count; client++) {
         const socket = connect(port, '127.0.0.1');

@@ -44,13 +44,14 @@ public class Inside {
         System.out.println("READY " + listener.getLocalPort());
         for (int client = 0; ; client++) {
             Socket socket = listener.accept();
-            start(() -> run(handler, socket), args[0] + "-" + client);
+            if (args[0].equals("virtual")) startVirtual(() -> run(handler, socket));
+            else start(() -> run(handler, socket), args[0] + "-" + client);
         }
     }
 
     static Handler handler(String name) {
         switch (name) {
-            case "silent": case "many": return Inside::ask;
+            case "silent": case "many": case "virtual": return Inside::ask;
             case "deadlock": return Inside::book;
             case "missing-close": return Inside::session;
             case "pool": return new Pooled()::price;
@@ -60,6 +61,11 @@ public class Inside {
 
     static void start(Runnable work, String name) {
         new Thread(work, name).start();
+    }
+
+    /** Thread.startVirtualThread, which is there since JDK 21. */
+    static void startVirtual(Runnable work) throws ReflectiveOperationException {
+        Thread.class.getMethod("startVirtualThread", Runnable.class).invoke(null, work);
     }
 
     static void run(Handler handler, Socket socket) {

@@ -6,11 +6,18 @@ import { originOf } from './origin.ts';
 // What HotSpot prints for `threaddump`: VM_PrintThreads, Threads::print_on and javaVFrame::print_lock_info_on in
 // src/hotspot/share/runtime, from JDK 8 on. Names of threads stand in it as they are, quotes and newlines included.
 
-/** `nid` is the kernel's number of the thread in the process's own pid namespace. */
-export type DumpedThread = { nid?: number; strand: Strand };
+/** `nid` is the kernel's number of the thread in the process's own pid namespace, `id` that of java.lang.Thread. */
+type DumpedThread = { nid?: number; id?: number; strand: Strand };
 
 /** `complete` tells whether the end of the list of threads was reached, `cutStacks` how many stacks were not kept whole. */
-export type ThreadDump = { threads: DumpedThread[]; deadlocks: Deadlock[]; complete: boolean; cutStacks: number };
+export type ThreadDump = {
+  threads: DumpedThread[];
+  deadlocks: Deadlock[];
+  complete: boolean;
+  cutStacks: number;
+  /** There are, or were, virtual threads, of which only those stand here that run at this moment (JDK 21 and later). */
+  hasVirtual: boolean;
+};
 
 /** Longer lines come from names of threads alone; what is matched here takes the square of a line's length at worst. */
 const LONGEST_LINE = 1000;
@@ -25,6 +32,9 @@ const VIRTUAL = /^ {3}(?:Carrying|Mounted) virtual thread (?:"(?<name>.*)" )?#(?
 const FRAME = /^\s*at (.+)\((.*)\)$/;
 const LOCK = /^\t- (?<what>[a-z -]+?(?: in wait\(\))?) +<(?<address>0x[0-9a-f]+)> \((?<class>an? .*)\)$/;
 const SYNCHRONIZER = /^\t- <(0x[0-9a-f]+)> \(a /;
+
+/** It is there from the first virtual thread on. */
+const VIRTUAL_HELPER = /^VirtualThread-un(?:parker|blocker)/;
 
 /** Threads of HotSpot that look like those of a program: they have a Java object. */
 const OWN_THREADS =
@@ -49,6 +59,7 @@ export function parseThreadDump(text: string): ThreadDump {
     deadlocks: parseDeadlocks(end < 0 ? [] : lines.slice(end)),
     complete: end >= 0,
     cutStacks: threads.filter(({ cut }) => cut).length,
+    hasVirtual: threads.some(({ name }) => VIRTUAL_HELPER.test(name)),
   };
 }
 
@@ -70,6 +81,7 @@ class ThreadReader {
   readonly locked = new Set<string>();
   cut = false;
   readonly #nid: number | undefined;
+  readonly #id: number | undefined;
   readonly #ofRuntime: boolean;
   readonly #frames: Frame[] = [];
   /** Where the frames of a virtual thread go that it carries: they are the inner ones. */
@@ -85,6 +97,7 @@ class ThreadReader {
     const id = header.nid ?? header.tid;
     const nid = id === undefined ? Number.NaN : Number(id);
     this.#nid = Number.isSafeInteger(nid) ? nid : undefined;
+    this.#id = header.java === undefined ? undefined : Number(header.java.slice(2));
     this.#ofRuntime = header.java === undefined || OWN_THREADS.test(this.name);
   }
 
@@ -140,12 +153,16 @@ class ThreadReader {
       }),
       ...(this.#ofRuntime && { ofRuntime: true as const }),
     };
-    return { ...(this.#nid !== undefined && { nid: this.#nid }), strand };
+    return {
+      ...(this.#nid !== undefined && { nid: this.#nid }),
+      ...(this.#id !== undefined && { id: this.#id }),
+      strand,
+    };
   }
 }
 
 /** `at Shop.price(app@1.2/Shop.java:12)`: module and version are there since JDK 9, and stand before the file. */
-function parseFrame(method: string, place: string): Frame {
+export function parseFrame(method: string, place: string): Frame {
   const [, file, line] = /^(?:.*\/)?([^/:]+?)(?::([0-9]+))?$/.exec(place) ?? [];
   const known = file !== undefined && file !== 'Native Method' && file !== 'Unknown Source' && file !== 'Redefined';
   const number = Number(line ?? Number.NaN);

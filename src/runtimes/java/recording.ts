@@ -13,6 +13,8 @@ const SPARE_MS = 30_000;
 
 const NO_READS = 'which code read the ends of connections and did not close them stays unknown';
 
+const RECORDING = 'recording.jfr';
+
 /** Every read of a socket with its stack. `throttle` is known since JDK 25, and ignored before. */
 const SETTINGS = `<?xml version="1.0" encoding="UTF-8"?>
 <configuration version="2.0" label="unclosed" description="reads of sockets" provider="unclosed">
@@ -35,16 +37,15 @@ export async function recordReads(
   subject.announce(
     `a JFR recording of socket reads for ${watchMs / 1000} s: pauses below 10 ms when it starts, 10 µs more for each read, threads of the recorder that stay`,
   );
-  const workspace = new Workspace(client.jvm, SETTINGS);
+  const workspace = new Workspace(client.jvm);
   try {
-    const name = workspace.settings.split('/')[2] ?? 'unclosed';
     const began = performance.now();
     const startedAt = subject.machine.now();
-    await start(client, name, workspace, watchMs);
+    await start(client, workspace, watchMs);
     await pause(watchMs - (performance.now() - began), subject.signal);
     const watchedMs = Math.round(performance.now() - began);
-    await stop(client, name, startedAt);
-    return { bytes: workspace.read(), watchedMs };
+    await stop(client, workspace.name, startedAt);
+    return { bytes: workspace.read(RECORDING), watchedMs };
   } finally {
     workspace.remove();
   }
@@ -62,10 +63,11 @@ async function requireNoOther(client: AttachClient): Promise<void> {
     );
 }
 
-async function start(client: AttachClient, name: string, workspace: Workspace, watchMs: number): Promise<void> {
+async function start(client: AttachClient, workspace: Workspace, watchMs: number): Promise<void> {
   const duration = Math.ceil((watchMs + SPARE_MS) / 1000);
-  const { settings, recording } = workspace;
-  const options = `name=${name} settings=${settings} filename=${recording} duration=${duration}s maxsize=20M`;
+  const settings = workspace.write('settings.jfc', SETTINGS);
+  const places = `settings=${settings} filename=${workspace.file(RECORDING)}`;
+  const options = `name=${workspace.name} ${places} duration=${duration}s maxsize=20M`;
   const reply = await jcmd(client, `JFR.start ${options}`, 'JFR recording of socket reads, started');
   if (!/Started recording/.test(reply))
     throw failed(

@@ -1,3 +1,4 @@
+import process from 'node:process';
 import { attempt } from '../../kernel/attempt.ts';
 import { readText } from '../../kernel/machine.ts';
 import type { Inside, Strand } from '../../model/inside.ts';
@@ -6,7 +7,8 @@ import { parseStatus } from '../../parse/proc-pid.ts';
 import type { Subject } from '../subject.ts';
 import type { AttachClient } from './attach.ts';
 import { type Jvm, perfNumber, readPerfData } from './jvm.ts';
-import { failed } from './trouble.ts';
+import { failed, gapOf } from './trouble.ts';
+import { readVirtualThreads } from './virtual-threads.ts';
 
 const TIMEOUT_MS = 20_000;
 
@@ -38,6 +40,12 @@ export async function readStrands(subject: Subject, client: AttachClient, inside
       effect: 'their outermost frames are missing',
       remedy: 'jcmd PID Thread.print -l shows them',
     });
+  if (!dump.hasVirtual) return;
+  try {
+    await readVirtualThreads(subject, client, dump, inside);
+  } catch (error) {
+    inside.gaps.push(gapOf(error, pid, process.geteuid?.() === 0, 'virtual threads that wait are not shown'));
+  }
 }
 
 /** 30 ms for 500 threads with 30 frames each, as measured on one slow core. */

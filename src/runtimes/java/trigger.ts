@@ -1,4 +1,4 @@
-import { closeSync, constants, fchownSync, fstatSync, lstatSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
+import { closeSync, constants, fchownSync, fstatSync, lstatSync, openSync, unlinkSync } from 'node:fs';
 import process from 'node:process';
 import type { Jvm } from './jvm.ts';
 import { failed, refused } from './trouble.ts';
@@ -75,16 +75,15 @@ function createNew(directory: OpenDirectory, name: string, { pid }: Jvm): number
 const isUnwritable = (error: unknown): boolean =>
   /^(?:EACCES|EPERM|EROFS|ENOENT|ENOSPC|EDQUOT|EINVAL)$/.test((error as NodeJS.ErrnoException).code ?? '');
 
-/** Removes a file or an empty directory once, at the end of our process at the latest. */
-export function remover(directory: OpenDirectory, name: string, kind: 'file' | 'directory' = 'file'): () => void {
+/** Removes a file once, at the end of our process at the latest. */
+function remover(directory: OpenDirectory, name: string): () => void {
   let done = false;
   const remove = (): void => {
     if (done) return;
     done = true;
     process.removeListener('exit', remove);
     try {
-      if (kind === 'file') unlinkSync(directory.path(name));
-      else rmdirSync(directory.path(name));
+      unlinkSync(directory.path(name));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     } finally {

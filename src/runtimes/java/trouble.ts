@@ -15,7 +15,7 @@ export class Trouble extends Error {
 /** What is lost when a JVM cannot be asked. */
 export const NO_STACKS = 'which lines of code hold the sockets stays unknown';
 /** What jcmd of the JDK does, for whoever decides to do it by hand. */
-export const BY_HAND = 'look by hand: `jcmd PID Thread.print -l` as the user that runs it';
+const BY_HAND = 'look by hand: `jcmd PID Thread.print -l` as the user that runs it';
 
 export const refused = (what: string, remedy: string, effect = NO_STACKS): Trouble =>
   new Trouble({ code: 'INSIDE_REFUSED', what, effect, remedy });
