@@ -317,7 +317,7 @@ test('a look that is ended early stops the recording and leaves no file', { skip
     const end = new AbortController();
     const began = Date.now();
     const announce = (sentence: string): void => {
-      if (/JFR/.test(sentence)) end.abort();
+      if (/records what is read/.test(sentence)) end.abort();
     };
     const inside = await inspect(jvm, 'deep', { signal: end.signal, announce });
     assert.ok(inside.strands);

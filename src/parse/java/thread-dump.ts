@@ -38,7 +38,7 @@ const VIRTUAL_HELPER = /^VirtualThread-un(?:parker|blocker)/;
 
 /** Threads of HotSpot that look like those of a program: they have a Java object. */
 const OWN_THREADS =
-  /^(?:Reference Handler|Finalizer|Signal Dispatcher|Service Thread|Monitor Deflation Thread|C[12] CompilerThread[0-9]+|JVMCI.*|Sweeper thread|Notification Thread|Common-Cleaner|Attach Listener|Surrogate Locker Thread.*|JFR (?:Recorder Thread|Periodic Tasks|Shutdown Hook|Recording Scheduler|Thread Sampler)|VirtualThread-un(?:parker|blocker)|StringDedupThread|Cleaner-[0-9]+|DestroyJavaVM|MemoryPoolMXBean notification dispatcher)$/;
+  /^(?:Reference Handler|Finalizer|Signal Dispatcher|Service Thread|Monitor Deflation Thread|C[12] CompilerThread[0-9]+|JVMCI.*|Sweeper thread|Notification Thread|Common-Cleaner|Attach Listener|Surrogate Locker Thread.*|JFR (?:Recorder Thread|Periodic Tasks|Shutdown Hook|Recording Scheduler|Thread Sampler)|VirtualThread-un(?:parker|blocker)|(?:Read|Write|Master)-?Poller|StringDedupThread|Cleaner-[0-9]+|DestroyJavaVM|MemoryPoolMXBean notification dispatcher)$/;
 
 export function parseThreadDump(text: string): ThreadDump {
   const lines = text.split('\n');

@@ -7,6 +7,8 @@ import { parseFrame } from './thread-dump.ts';
 
 const MOST_FRAMES = 200;
 const MOST_STRANDS = 2000;
+/** Virtual threads that wait for sockets on behalf of the others. */
+const POLLER = /^(?:Sub|Read-|Write-)Poller/;
 
 /**
  * Virtual threads: those whose number is not in `platform`. They are many, so those that do exactly the same are told once, with
@@ -29,12 +31,13 @@ export function parseVirtualThreads(
   }
   const all = [...groups.values()].sort((one, other) => other.count - one.count);
   const strands = all.slice(0, MOST_STRANDS).map(({ names, stack, count }): Strand => {
-    const frames = stack.flatMap(frameOf);
+    const [name = ''] = names;
     return {
       kind: 'thread',
-      name: count === 1 ? (names[0] ?? '') : 'virtual threads',
+      name: count === 1 ? name : 'virtual threads',
       ...(count > 1 && { count }),
-      frames,
+      frames: stack.flatMap(frameOf),
+      ...(POLLER.test(name) && { ofRuntime: true as const }),
     };
   });
   return { strands, leftOut: Math.max(0, all.length - MOST_STRANDS) };

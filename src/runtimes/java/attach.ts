@@ -119,7 +119,7 @@ export class AttachClient {
     const { pid } = this.jvm;
     requireAnswering(this.#subject, this.jvm);
     requireQuitHandler(this.#subject, this.jvm);
-    this.#subject.signal.throwIfAborted();
+    if (this.#subject.signal.aborted) throw new SystemError('ECANCELED', 'attach');
     this.#subject.announce(
       `one SIGQUIT has the JVM (pid ${pid}) open its attach listener, as jcmd does: no pause, one thread and one socket in /tmp more until it ends`,
     );

@@ -1,4 +1,5 @@
 import { rmdirSync, statSync } from 'node:fs';
+import { SystemError } from '../../model/errors.ts';
 import { isRepository, lacksRecorder, repositoryOf, runningRecordings } from '../../parse/java/jfr-reply.ts';
 import type { Subject } from '../subject.ts';
 import type { AttachClient } from './attach.ts';
@@ -6,7 +7,7 @@ import { pause } from './pause.ts';
 import { failed, refused, Trouble } from './trouble.ts';
 import { Workspace } from './workspace.ts';
 
-/** Loading the recorder takes up to a second, and a busy JVM longer. */
+/** On a busy machine loading the recorder takes a second, and its pauses 50 ms. */
 const TIMEOUT_MS = 30_000;
 /** By then the JVM ends the recording itself, should we not be there to do it. */
 const SPARE_MS = 30_000;
@@ -33,9 +34,14 @@ export async function recordReads(
   client: AttachClient,
   watchMs: number,
 ): Promise<{ bytes: Uint8Array; watchedMs: number }> {
-  await requireNoOther(client);
+  const { pid } = client.jvm;
   subject.announce(
-    `a JFR recording of socket reads for ${watchMs / 1000} s: pauses below 10 ms when it starts, 10 µs more for each read, threads of the recorder that stay`,
+    `the flight recorder (JFR) of the JVM (pid ${pid}) is loaded, up to a second: pauses of about 10 ms (50 on a busy machine), and two threads that stay`,
+  );
+  await requireNoOther(client);
+  if (subject.signal.aborted) throw new SystemError('ECANCELED', 'JFR');
+  subject.announce(
+    `it records what is read from sockets for ${watchMs / 1000} s: pauses of about 10 ms when it starts, and 10 µs more for each read`,
   );
   const workspace = new Workspace(client.jvm);
   try {

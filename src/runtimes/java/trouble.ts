@@ -30,6 +30,13 @@ export function gapOf(error: unknown, pid: number, asRoot: boolean, effect = NO_
     return { code: 'INSIDE_FAILED', what: `pid ${pid}: ${error.message}`, effect, remedy: BY_HAND };
   const failure = systemError(error);
   if (!failure) throw error;
+  if (failure.code === 'ECANCELED')
+    return {
+      code: 'INSIDE_CUT',
+      what: `the look into pid ${pid} was ended early`,
+      effect,
+      remedy: 'let it run to its end',
+    };
   const what = `pid ${pid}: ${failure.message}`;
   if (isDenied(failure) || failure.code === 'EPIPE')
     return {
