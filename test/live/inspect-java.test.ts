@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { liveMachine } from '../../src/app/machine.ts';
 import type { Depth, Frame, Inside } from '../../src/model/inside.ts';
 import { inspectJava } from '../../src/runtimes/java/inspect.ts';
 import type { Subject } from '../../src/runtimes/subject.ts';
@@ -75,6 +76,44 @@ test('read: a JVM is recognised without being touched, and what asking would do 
     assertUntouched(jvm, before, /^$/);
   }),
 );
+
+test('what is no JVM is told so, and nothing is sent to it', { skip }, async () => {
+  const child = spawn('sleep', ['60']);
+  try {
+    const machine = await liveMachine();
+    const subject: Subject = {
+      machine,
+      process: { pid: child.pid ?? 0, name: 'sleep' },
+      arch: process.arch,
+      sockets: [],
+      depth: 'deep',
+      announce: () => assert.fail('something was announced'),
+      signal: new AbortController().signal,
+    };
+    assert.deepEqual(codes(await inspectJava(subject)), ['INSIDE_UNSUPPORTED']);
+    assert.equal(child.exitCode ?? child.signalCode, null);
+  } finally {
+    child.kill();
+  }
+});
+
+test('the file that asks for the listener is gone after a fault of ours', { skip }, () => {
+  const folder = mkdtempSync('/var/tmp/unclosed-trigger-');
+  try {
+    const module = new URL('../../src/runtimes/java/trigger.ts', import.meta.url);
+    const code = `import { placeTrigger } from '${module}';
+      import { readdirSync } from 'node:fs';
+      placeTrigger({ pid: process.pid, nspid: process.pid, nested: false, uid: 65534, gid: 65534, startTicks: 0 });
+      console.log(readdirSync('.').join());
+      throw new Error('a fault');`;
+    const options = { cwd: folder, encoding: 'utf8' } as const;
+    const { stdout, stderr, pid } = spawnSync(process.execPath, ['--input-type=module', '-e', code], options);
+    assert.equal(stdout, `.attach_pid${pid}\n`, stderr);
+    assert.deepEqual(readdirSync(folder), []);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test('the line that waits for a silent service is named, with its thread in the kernel', { skip }, () =>
   playing('silent', {}, async (jvm) => {

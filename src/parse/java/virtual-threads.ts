@@ -21,13 +21,15 @@ export function parseVirtualThreads(
   const groups = new Map<string, { names: string[]; stack: string[]; count: number }>();
   for (const thread of threadsIn(text)) {
     const { tid, name, stack } = thread as { tid?: unknown; name?: unknown; stack?: unknown };
-    if (platform.has(Number(tid)) || !Array.isArray(stack)) continue;
+    const number = typeof tid === 'string' || typeof tid === 'number' ? Number(tid) : Number.NaN;
+    if (platform.has(number) || !Array.isArray(stack)) continue;
     const lines = stack.filter((line) => typeof line === 'string').slice(0, MOST_FRAMES);
     const key = lines.join('\n');
     const group = groups.get(key) ?? { names: [], stack: lines, count: 0 };
     groups.set(key, group);
     group.count++;
-    if (group.count === 1) group.names = typeof name === 'string' && name !== '' ? [name] : [`virtual thread #${tid}`];
+    if (group.count === 1)
+      group.names = typeof name === 'string' && name !== '' ? [name] : [`virtual thread #${number}`];
   }
   const all = [...groups.values()].sort((one, other) => other.count - one.count);
   const strands = all.slice(0, MOST_STRANDS).map(({ names, stack, count }): Strand => {

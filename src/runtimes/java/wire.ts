@@ -23,7 +23,7 @@ export async function askSocket(directory: OpenDirectory, name: string, jvm: Jvm
   try {
     return await askAs(directory, name, jvm, question);
   } catch (error) {
-    // Our own program may lie where that user may not go. HotSpot since 9 lets root ask too.
+    // That user may not be allowed to run our program. HotSpot since 9 lets root ask too.
     if (error instanceof SystemError && error.call.startsWith('spawn'))
       return askDirectly(directory.path(name), question);
     throw error;
@@ -60,9 +60,12 @@ socket.pipe(process.stdout);
 process.stdin.on('end', () => process.exit(1)).resume();
 `;
 
+/** Found also where it lies in a directory in which that user may not look, as with a Node.js in the home of root. */
+const OWN_PROGRAM = '/proc/self/exe';
+
 async function askAs({ fd }: OpenDirectory, name: string, { uid, gid }: Jvm, question: Question): Promise<Answer> {
   const request = Buffer.from(question.bytes).toString('base64');
-  const child = spawn(process.execPath, ['-e', CHILD, name, request], {
+  const child = spawn(OWN_PROGRAM, ['-e', CHILD, name, request], {
     uid,
     gid,
     cwd: '/',
@@ -80,7 +83,8 @@ async function askAs({ fd }: OpenDirectory, name: string, { uid, gid }: Jvm, que
     child.once('error', (error: NodeJS.ErrnoException) => reject(new SystemError(error.code ?? 'EIO', 'spawn')));
     child.once('close', (status) => {
       if (status === 0 || status === null) resolve();
-      else reject(new SystemError(/^E[A-Z]+$/.test(code) ? code : 'EIO', `connect ${name}`));
+      else if (/^E[A-Z]+$/.test(code)) reject(new SystemError(code, `connect ${name}`));
+      else reject(new SystemError('EIO', `spawn ${OWN_PROGRAM}`));
     });
   });
   ended.catch(() => {}); // whoever waits first tells
@@ -123,6 +127,7 @@ function collect(
       if (length > mostBytes) give(true);
     });
     stream.on('end', () => give(false));
+    stream.on('close', () => give(false)); // without an end where the child could not be started
     stream.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'EIO'));
     if (signal.aborted) abort();
   });
