@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { after, before, test } from 'node:test';
 import { liveMachine } from '../../src/app/machine.ts';
 import type { Depth, Frame, Inside } from '../../src/model/inside.ts';
@@ -40,7 +49,7 @@ async function playing(name: string, settings: JavaOptions, look: (jvm: Jvm) => 
   const jvm = await startJava(classes.folder, name, settings);
   try {
     await jvm.visit(5);
-    await jvm.stuck(1);
+    await jvm.stuck(name === 'pool' ? 1 : name === 'deadlock' ? 2 : 5);
     await look(jvm);
   } finally {
     await jvm.stop();
@@ -117,7 +126,6 @@ test('the file that asks for the listener is gone after a fault of ours', { skip
 
 test('the line that waits for a silent service is named, with its thread in the kernel', { skip }, () =>
   playing('silent', {}, async (jvm) => {
-    await jvm.stuck(5);
     const before = stateOf(jvm);
     const inside = await inspect(jvm, 'attach');
     assert.deepEqual(inside.gaps, []);
@@ -140,7 +148,6 @@ for (const java of new Set([undefined, NEWER_JAVA])) {
   const which = java === undefined ? '' : ' (a newer JDK)';
   test(`a deadlock is told with both threads, and the lock that each waits for${which}`, { skip }, () =>
     playing('deadlock', java === undefined ? {} : { java }, async (jvm) => {
-      await jvm.stuck(2);
       const before = stateOf(jvm);
       const inside = await inspect(jvm, 'attach');
       const [circle = [], ...more] = inside.deadlocks?.map(({ strands }) => strands) ?? [];
@@ -186,17 +193,26 @@ for (const java of new Set([undefined, NEWER_JAVA])) {
 const jcmd = ({ pid }: Jvm, command: string): string =>
   execFileSync('jcmd', [String(pid), command], { encoding: 'utf8' });
 
-test('a pool whose connections are not given back is named, with the line that waits for one', { skip }, () =>
-  playing('pool', {}, async (jvm) => {
-    await jvm.visit(6);
-    await jvm.stuck(8);
-    const before = stateOf(jvm);
-    const inside = await inspect(jvm, 'attach');
-    const line = lineOf('pool');
-    assert.deepEqual(inside.pools, [{ name: 'Commons Pool', detail: '3 threads wait in it for a connection' }]);
-    assert.deepEqual(places(inside, /^pool-[0-9]+$/), Array(3).fill(`Inside$Pooled.price Inside.java:${line}`));
-    assertUntouched(jvm, before, LISTENER);
-  }),
+test(
+  'a pool whose connections are not given back is named, with its objects and the line that waits for one',
+  { skip },
+  () =>
+    playing('pool', {}, async (jvm) => {
+      await jvm.visit(6);
+      await jvm.stuck(8);
+      const before = stateOf(jvm);
+      const inside = await inspect(jvm, 'deep');
+      assert.deepEqual(inside.gaps, []);
+      const [pool, ...others] = inside.pools ?? [];
+      assert.deepEqual([pool?.name, others], ['Commons Pool', []]);
+      assert.match(
+        pool?.detail ?? '',
+        /^8 [\w.]+DefaultPooledObject, 1 [\w.]+GenericObjectPool, 3 threads wait in it for a connection$/,
+      );
+      const place = `Inside$Pooled.price Inside.java:${lineOf('pool')}`;
+      assert.deepEqual(places(inside, /^pool-[0-9]+$/), Array(3).fill(place));
+      assertUntouched(jvm, before, RECORDER);
+    }),
 );
 
 test(
@@ -286,6 +302,35 @@ test('a JVM that is stopped is refused, and nothing is sent to it', { skip }, ()
     await jvm.stuck(6);
     assertUntouched(jvm, before, /^silent-5$/);
   }),
+);
+
+const CGROUP = ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find((path) => existsSync(`${path}/cgroup.controllers`));
+
+test(
+  'a JVM that is frozen by its cgroup is refused, though it seems to sleep',
+  {
+    skip: skip || (CGROUP === undefined && 'needs cgroup version 2'),
+  },
+  () =>
+    playing('silent', {}, async (jvm) => {
+      await jvm.stuck(5);
+      const before = stateOf(jvm);
+      const group = `${CGROUP}/unclosed-java-test`;
+      mkdirSync(group);
+      try {
+        writeFileSync(`${group}/cgroup.procs`, String(jvm.pid));
+        writeFileSync(`${group}/cgroup.freeze`, '1');
+        await waitFor(() => /^frozen 1$/m.test(readFileSync(`${group}/cgroup.events`, 'utf8')), 'the freezer');
+        const inside = await inspect(jvm, 'attach');
+        assert.deepEqual(codes(inside), ['INSIDE_REFUSED']);
+        assert.deepEqual(inside.attachments, []);
+      } finally {
+        writeFileSync(`${group}/cgroup.freeze`, '0');
+        writeFileSync(`${CGROUP}/cgroup.procs`, String(jvm.pid));
+        rmdirSync(group);
+      }
+      assertUntouched(jvm, before, /^$/);
+    }),
 );
 
 for (const [what, options] of [

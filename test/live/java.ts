@@ -102,12 +102,20 @@ function jvmOf(child: ChildProcess, service: Server, output: () => string, port:
     },
     async stop() {
       const ended = child.exitCode === null && child.signalCode === null && once(child, 'close');
-      // setpriv takes away what would end the JVM with its parent.
-      for (const one of new Set([pid, child.pid ?? pid])) if (existsSync(`/proc/${one}`)) process.kill(one, 'SIGKILL');
+      // It removes its own files then. setpriv takes away what would end it with its parent.
+      if (ended && existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGTERM');
+      const timer = globalThis.setTimeout(() => killAll([pid, child.pid ?? pid]), END_MS);
       await ended;
+      clearTimeout(timer);
       service.close();
     },
   };
+}
+
+const END_MS = 3_000;
+
+function killAll(pids: number[]): void {
+  for (const pid of new Set(pids)) if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
 }
 
 /** unshare stays, and has a child. */

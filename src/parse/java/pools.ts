@@ -28,6 +28,27 @@ const POOLS: PoolSigns[] = [
     waitsIn: /^org\.apache\.commons\.pool2\.impl\.Generic(?:Keyed)?ObjectPool\.borrowObject$/,
   },
   {
+    name: 'Tomcat JDBC Pool',
+    pool: ['org.apache.tomcat.jdbc.pool.ConnectionPool'],
+    kept: ['org.apache.tomcat.jdbc.pool.PooledConnection'],
+    thread: /^Tomcat JDBC Pool Cleaner/,
+    waitsIn: /^org\.apache\.tomcat\.jdbc\.pool\.ConnectionPool\.borrowConnection$/,
+  },
+  {
+    name: 'Druid',
+    pool: ['com.alibaba.druid.pool.DruidDataSource'],
+    kept: ['com.alibaba.druid.pool.DruidConnectionHolder'],
+    thread: /^Druid-ConnectionPool-/,
+    waitsIn: /^com\.alibaba\.druid\.pool\.DruidDataSource\.(?:pollLast|takeLast)$/,
+  },
+  {
+    name: 'c3p0',
+    pool: ['com.mchange.v2.resourcepool.BasicResourcePool'],
+    kept: ['com.mchange.v2.c3p0.impl.NewPooledConnection'],
+    thread: /^C3P0PooledConnectionPoolManager/,
+    waitsIn: /^com\.mchange\.v2\.resourcepool\.BasicResourcePool\.awaitAvailable$/,
+  },
+  {
     name: 'Apache HttpClient 4',
     pool: ['org.apache.http.impl.conn.PoolingHttpClientConnectionManager', 'org.apache.http.impl.conn.CPool'],
     kept: ['org.apache.http.impl.conn.CPoolEntry'],
@@ -100,4 +121,4 @@ function isWaiting({ state, frames }: Strand, method: RegExp): boolean {
 }
 
 const IN_POOL =
-  /^(?:com\.zaxxer\.hikari|org\.apache\.commons\.(?:pool2|dbcp2?)|org\.apache\.http\.pool|org\.apache\.hc\.core5\.(?:pool|concurrent))\./;
+  /^(?:com\.zaxxer\.hikari|org\.apache\.commons\.(?:pool2?|dbcp2?)|org\.apache\.tomcat\.jdbc\.pool|org\.apache\.http\.pool|org\.apache\.hc\.core5\.(?:pool|concurrent))\./;
