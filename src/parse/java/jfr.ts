@@ -8,13 +8,18 @@ import { JfrValues } from './jfr-values.ts';
 // JfrChunkHeadWriter in src/hotspot/share/jfr/recorder/repository, big-endian.
 const MAGIC = 0x464c5200; // FLR\0
 const HEADER = 68;
+const BEGAN_AT = 32;
 const COMPRESSED_INTEGERS = 1;
 
 /** An event with the chunk's values, in which its fields are looked up. Nanoseconds since 1970. */
 export type JfrEvent = { event: JfrObject; values: JfrValues; startedAt: number; endedAt: number };
 
-/** Gives every event of a class, in the order of the file. */
-export function readJfr(bytes: Uint8Array, name: string, take: (event: JfrEvent) => void): void {
+/**
+ * Gives every event of a class, in the order of the file. Returns when its first chunk began: a recorder that is to keep only so
+ * much drops the oldest chunks.
+ */
+export function readJfr(bytes: Uint8Array, name: string, take: (event: JfrEvent) => void): number | undefined {
+  let began: number | undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let start = 0; start < bytes.length; ) {
     if (bytes.length - start < HEADER || view.getUint32(start) !== MAGIC)
@@ -27,8 +32,10 @@ export function readJfr(bytes: Uint8Array, name: string, take: (event: JfrEvent)
     if (size < HEADER || size > bytes.length - start)
       throw new ParseError(`jfr+${start}`, `the chunk has ${size} bytes, the file ${bytes.length - start} more`);
     readChunk(bytes.subarray(start, start + size), view, start, name, take);
+    began ??= safe(view, start + BEGAN_AT);
     start += size;
   }
+  return began;
 }
 
 const safe = (view: DataView, at: number): number => Number(view.getBigInt64(at));
@@ -41,7 +48,7 @@ function readChunk(
   take: (event: JfrEvent) => void,
 ): void {
   const field = (at: number): number => safe(view, start + at);
-  const [pools, metadata, beganAt, beganTicks, frequency] = [16, 24, 32, 48, 56].map(field) as [
+  const [pools, metadata, beganAt, beganTicks, frequency] = [16, 24, BEGAN_AT, 48, 56].map(field) as [
     number,
     number,
     number,

@@ -4,8 +4,11 @@ import { type JfrEvent, readJfr } from './jfr.ts';
 import type { JfrValue, JfrValues } from './jfr-values.ts';
 import { originOf } from './origin.ts';
 
-/** Reads that returned the end of a stream, the newest first, and how many reads there were in all. */
-export type SocketReads = { ends: EndRead[]; reads: number; leftOut: number };
+/**
+ * Reads that returned the end of a stream, the newest first, and how many reads there were in all. `since` is from when on they are
+ * all there, in milliseconds since 1970.
+ */
+export type SocketReads = { ends: EndRead[]; reads: number; leftOut: number; since?: number };
 
 /** A server of a thousand short connections a second has so many in some seconds; the newest tell as much as all. */
 const MOST_ENDS = 5000;
@@ -14,14 +17,19 @@ const MOST_ENDS = 5000;
 export function parseSocketReads(bytes: Uint8Array, now: number): SocketReads {
   const ended: JfrEvent[] = [];
   let reads = 0;
-  readJfr(bytes, 'jdk.SocketRead', (read) => {
+  const since = readJfr(bytes, 'jdk.SocketRead', (read) => {
     reads++;
     if (read.values.get(read.event, 'endOfStream') === true) ended.push(read);
   });
   ended.sort((one, other) => other.endedAt - one.endedAt);
   const frames = new Map<JfrValue, Frame[]>();
   const ends = ended.slice(0, MOST_ENDS).flatMap((read) => endRead(read, now, frames) ?? []);
-  return { ends, reads, leftOut: Math.max(0, ended.length - MOST_ENDS) };
+  return {
+    ends,
+    reads,
+    leftOut: Math.max(0, ended.length - MOST_ENDS),
+    ...(since !== undefined && { since: since / 1e6 }),
+  };
 }
 
 /** Stacks are pooled: many reads share one. */

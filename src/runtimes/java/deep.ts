@@ -10,6 +10,9 @@ import { gapOf } from './trouble.ts';
 /** Long enough for connections that come each second, and short for one who waits. */
 const WATCH_MS = 5_000;
 
+/** A recording begins so long after it was asked for, at most. */
+const START_MS = 1_000;
+
 /** What the JVM reads while it is watched, and which of its objects become more meanwhile. */
 export async function lookDeep(subject: Subject, client: AttachClient, inside: Inside): Promise<void> {
   const note = (error: unknown, effect: string): undefined => {
@@ -20,9 +23,18 @@ export async function lookDeep(subject: Subject, client: AttachClient, inside: I
   );
   try {
     const recording = await recordReads(subject, client, WATCH_MS);
-    inside.watchedMs = recording.watchedMs;
-    const { ends, leftOut } = parseSocketReads(recording.bytes, subject.machine.now());
+    const { ends, leftOut, since } = parseSocketReads(recording.bytes, subject.machine.now());
     inside.endReads = ends;
+    const droppedMs = Math.round((since ?? recording.startedAt) - recording.startedAt);
+    const isWhole = droppedMs < START_MS;
+    inside.watchedMs = isWhole ? recording.watchedMs : Math.max(0, recording.watchedMs - droppedMs);
+    if (!isWhole)
+      inside.gaps.push({
+        code: 'INSIDE_CUT',
+        what: `pid ${client.jvm.pid} reads so often that the recording of socket reads lost its beginning`,
+        effect: `only the last ${(inside.watchedMs / 1000).toFixed(1)} s of ${recording.watchedMs / 1000} s are known`,
+        remedy: 'look again when there is less traffic',
+      });
     if (leftOut > 0)
       inside.gaps.push({
         code: 'INSIDE_CUT',

@@ -33,7 +33,7 @@ export async function recordReads(
   subject: Subject,
   client: AttachClient,
   watchMs: number,
-): Promise<{ bytes: Uint8Array; watchedMs: number }> {
+): Promise<{ bytes: Uint8Array; startedAt: number; watchedMs: number }> {
   const { pid } = client.jvm;
   subject.announce(
     `the flight recorder (JFR) of the JVM (pid ${pid}) is loaded, up to a second: pauses of about 10 ms (50 on a busy machine), and two threads that stay`,
@@ -51,7 +51,7 @@ export async function recordReads(
     await pause(watchMs - (performance.now() - began), subject.signal);
     const watchedMs = Math.round(performance.now() - began);
     await stop(client, workspace.name, startedAt);
-    return { bytes: workspace.read(RECORDING), watchedMs };
+    return { bytes: workspace.read(RECORDING), startedAt, watchedMs };
   } finally {
     workspace.remove();
   }

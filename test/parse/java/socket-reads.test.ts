@@ -19,7 +19,8 @@ for (const version of ['17.0.15', '25.0.3']) {
   const newest = Math.max(...times);
 
   test(`${version}: reads of an end have the peer, the thread, the line that read, and when`, () => {
-    const { ends, reads, leftOut } = parseSocketReads(bytes, newest + 250);
+    const { ends, reads, leftOut, since = 0 } = parseSocketReads(bytes, newest + 250);
+    assert.ok(since < newest && since > newest - 10_000);
     assert.equal(ends.length, 7);
     assert.equal(reads, 28); // each client's three bytes one by one, and the end
     assert.equal(leftOut, 0);
