@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { after, before, test } from 'node:test';
@@ -173,7 +174,8 @@ for (const java of new Set([undefined, NEWER_JAVA])) {
       for (const { frames, strand, agoMs, peer } of inside.endReads ?? []) {
         assert.match(strand ?? '', /^missing-close-[0-9]+$/);
         const own = frames.filter(({ origin }) => origin === 'application');
-        assert.ok(own.some(({ function: f, line }) => f === 'Inside.session' && line === lineOf('missing-close')));
+        const place = own.find(({ function: method }) => method === 'Inside.session');
+        assert.deepEqual([place?.file, place?.line], ['Inside.java', lineOf('missing-close')]);
         assert.ok(agoMs >= 0 && agoMs < 15_000, `${agoMs} ms ago`);
         assert.equal(peer.address, '127.0.0.1');
       }
@@ -382,6 +384,50 @@ test('a JVM that ends meanwhile leaves a gap and no file', { skip }, () =>
     const inside = await inspect(jvm, 'deep', { announce: () => process.kill(jvm.pid, 'SIGKILL') });
     assert.deepEqual(codes(inside), ['INSIDE_FAILED']);
     assert.equal(inside.strands, undefined);
+  }),
+);
+
+test('the socket of a JVM that was killed and had the same number is replaced', { skip }, () =>
+  playing('silent', {}, async (jvm) => {
+    const path = `/tmp/.java_pid${jvm.pid}`;
+    const code = `require('node:net').createServer().listen('${path}', () => process.kill(process.pid, 'SIGKILL'))`;
+    spawnSync(process.execPath, ['-e', code]);
+    assert.ok(existsSync(path));
+    const before = stateOf(jvm);
+    const inside = await inspect(jvm, 'attach');
+    assert.deepEqual(inside.gaps, []);
+    assert.ok(inside.strands);
+    assertUntouched(jvm, before, LISTENER);
+  }),
+);
+
+test(
+  'a JVM to which another tool attaches at this moment is left to that, and what such a tool left behind is removed',
+  {
+    skip,
+  },
+  () =>
+    playing('silent', {}, async (jvm) => {
+      const before = stateOf(jvm);
+      const path = `${classes.folder}/.attach_pid${jvm.pid}`;
+      writeFileSync(path, '');
+      const refused = await inspect(jvm, 'attach');
+      assert.deepEqual(codes(refused), ['INSIDE_REFUSED']);
+      assert.ok(existsSync(path));
+      const longAgo = Date.now() / 1000 - 60;
+      utimesSync(path, longAgo, longAgo);
+      const inside = await inspect(jvm, 'attach');
+      assert.deepEqual(inside.gaps, []);
+      assertUntouched(jvm, before, LISTENER);
+    }),
+);
+
+test('of two looks at one time only one asks', { skip }, () =>
+  playing('silent', {}, async (jvm) => {
+    const both = await Promise.all([inspect(jvm, 'attach'), inspect(jvm, 'attach')]);
+    const [refused, ...others] = both.filter(({ strands }) => strands === undefined);
+    assert.deepEqual(others, []);
+    assert.match(refused?.gaps[0]?.what ?? '', /another unclosed/);
   }),
 );
 

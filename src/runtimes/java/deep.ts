@@ -1,6 +1,7 @@
 import process from 'node:process';
 import type { Inside } from '../../model/inside.ts';
 import { parseSocketReads } from '../../parse/java/socket-reads.ts';
+import { addSourceFiles } from '../../parse/java/source-files.ts';
 import type { Subject } from '../subject.ts';
 import type { AttachClient } from './attach.ts';
 import { compareClasses, countClasses } from './classes.ts';
@@ -24,7 +25,7 @@ export async function lookDeep(subject: Subject, client: AttachClient, inside: I
   try {
     const recording = await recordReads(subject, client, WATCH_MS);
     const { ends, leftOut, since } = parseSocketReads(recording.bytes, subject.machine.now());
-    inside.endReads = ends;
+    inside.endReads = addSourceFiles(ends, inside.strands ?? []);
     const droppedMs = Math.round((since ?? recording.startedAt) - recording.startedAt);
     const isWhole = droppedMs < START_MS;
     inside.watchedMs = isWhole ? recording.watchedMs : Math.max(0, recording.watchedMs - droppedMs);

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { ParseError } from '../../../src/model/errors.ts';
 import { readJfr } from '../../../src/parse/java/jfr.ts';
 import { parseSocketReads } from '../../../src/parse/java/socket-reads.ts';
+import { addSourceFiles } from '../../../src/parse/java/source-files.ts';
 import { onlyParseErrors } from '../../helpers/bytes.ts';
 
 // Recordings of workloads/java/Inside.java missing-close: seven clients send three bytes each and hang up.
@@ -82,4 +83,16 @@ test('two chunks one behind the other give the reads of both', () => {
   twice.set(bytes);
   twice.set(bytes, bytes.length);
   assert.equal(parseSocketReads(twice, 0).reads, 56);
+});
+
+test('files come from the frames of the same class in a thread dump, and only for a line', () => {
+  const { ends } = parseSocketReads(recording('17.0.15'), 0);
+  const frames = [{ function: 'Inside.main', file: 'Inside.java', line: 46, origin: 'application' as const }];
+  const [end] = addSourceFiles(ends, [{ kind: 'thread', name: 'main', frames }]);
+  const own = end?.frames.filter(({ function: name }) => name.startsWith('Inside'));
+  assert.deepEqual(
+    own?.map(({ file }) => file),
+    ['Inside.java', 'Inside.java', undefined, 'Inside.java', 'Inside.java', undefined],
+  );
+  assert.ok(end?.frames.every(({ function: name, file }) => name.startsWith('Inside') || file === undefined));
 });
