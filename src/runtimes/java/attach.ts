@@ -99,6 +99,11 @@ export class AttachClient {
     const began = performance.now();
     const answer = await askSocket(this.#tmp, this.#name, this.jvm, question);
     this.#note(what, began, stopped);
+    if (answer.bytes.length === 0)
+      throw failed(
+        `pid ${this.jvm.pid} closed the connection without an answer`,
+        'run it as root, or as the user of the process',
+      );
     const { code, text } = parseAttachAnswer(answer.bytes);
     if (code !== 0) throw failed(`pid ${this.jvm.pid} refuses ${what}: ${firstLine(text)}`, 'look at what it says');
     return { text, cut: answer.cut };

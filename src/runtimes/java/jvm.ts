@@ -39,7 +39,8 @@ export function identifyJvm({ machine, process: { pid } }: Subject): Jvm {
       maps.kind === 'openj9'
         ? `pid ${pid} runs OpenJ9, which has another attach protocol`
         : `pid ${pid} has no libjvm.so: a native image, or no JVM`;
-    const remedy = maps.kind === 'openj9' ? '`jcmd PID Thread.print` of the same JDK shows its stacks' : UNSUPPORTED;
+    const remedy =
+      maps.kind === 'openj9' ? `jcmd ${pid} Thread.print, with the jcmd of that JDK, shows its stacks` : UNSUPPORTED;
     throw new Trouble({ code: 'INSIDE_UNSUPPORTED', what, effect: NO_STACKS, remedy });
   }
   if (status.uid === undefined || gid === undefined) throw new SystemError('ESRCH', `/proc/${pid}/status`);

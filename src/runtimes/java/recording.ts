@@ -64,7 +64,7 @@ async function requireNoOther(client: AttachClient): Promise<void> {
   if (running.length > 0)
     throw refused(
       `a JFR recording of others runs in pid ${pid}: ${running.join(', ')}`,
-      'look into that one: jcmd PID JFR.dump, and its events jdk.SocketRead with endOfStream = true',
+      `look into that one: jcmd ${pid} JFR.dump name=NAME filename=FILE, and in FILE at jdk.SocketRead events with endOfStream = true`,
       NO_READS,
     );
 }

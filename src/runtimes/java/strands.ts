@@ -31,14 +31,14 @@ export async function readStrands(subject: Subject, client: AttachClient, inside
       code: 'INSIDE_CUT',
       what: `the thread dump of pid ${pid} has no end`,
       effect: 'threads and deadlocks are missing',
-      remedy: 'jcmd PID Thread.print -l writes all of it',
+      remedy: `jcmd ${pid} Thread.print -l writes all of it`,
     });
   if (dump.cutStacks > 0)
     inside.gaps.push({
       code: 'INSIDE_CUT',
       what: `${dump.cutStacks} stacks of pid ${pid} are very deep`,
       effect: 'their outermost frames are missing',
-      remedy: 'jcmd PID Thread.print -l shows them',
+      remedy: `jcmd ${pid} Thread.print -l shows them`,
     });
   if (!dump.hasVirtual) return;
   try {

@@ -15,7 +15,7 @@ export class Trouble extends Error {
 /** What is lost when a JVM cannot be asked. */
 export const NO_STACKS = 'which lines of code hold the sockets stays unknown';
 /** What jcmd of the JDK does, for whoever decides to do it by hand. */
-const BY_HAND = 'look by hand: `jcmd PID Thread.print -l` as the user that runs it';
+const byHand = (pid: number): string => `look by hand, as the user that runs it: jcmd ${pid} Thread.print -l`;
 
 export const refused = (what: string, remedy: string, effect = NO_STACKS): Trouble =>
   new Trouble({ code: 'INSIDE_REFUSED', what, effect, remedy });
@@ -27,7 +27,7 @@ export const failed = (what: string, remedy: string, effect = NO_STACKS): Troubl
 export function gapOf(error: unknown, pid: number, asRoot: boolean, effect = NO_STACKS): Gap {
   if (error instanceof Trouble) return error.gap;
   if (error instanceof ParseError)
-    return { code: 'INSIDE_FAILED', what: `pid ${pid}: ${error.message}`, effect, remedy: BY_HAND };
+    return { code: 'INSIDE_FAILED', what: `pid ${pid}: ${error.message}`, effect, remedy: byHand(pid) };
   const failure = systemError(error);
   if (!failure) throw error;
   if (failure.code === 'ECANCELED')
@@ -52,7 +52,8 @@ export function gapOf(error: unknown, pid: number, asRoot: boolean, effect = NO_
       effect,
       remedy: 'look at the process that came after it',
     };
-  const remedy = failure.code === 'ETIMEDOUT' ? 'try again: a long garbage collection delays every answer' : BY_HAND;
+  const remedy =
+    failure.code === 'ETIMEDOUT' ? 'try again: a long garbage collection delays every answer' : byHand(pid);
   return { code: 'INSIDE_FAILED', what, effect, remedy };
 }
 

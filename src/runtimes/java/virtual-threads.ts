@@ -27,7 +27,7 @@ export async function readVirtualThreads(
     if (!/^Created /m.test(text))
       throw failed(
         `pid ${pid} wrote no virtual threads: ${text.trim().slice(0, 200)}`,
-        'jcmd PID Thread.dump_to_file -format=json FILE',
+        `jcmd ${pid} Thread.dump_to_file -format=json FILE`,
         'virtual threads that wait are not shown',
       );
     const platform = new Set(dump.threads.flatMap(({ id }) => id ?? []));
@@ -38,7 +38,7 @@ export async function readVirtualThreads(
         code: 'INSIDE_CUT',
         what: `virtual threads of pid ${pid} have ${leftOut} more stacks`,
         effect: 'only those are shown that most of them have',
-        remedy: 'jcmd PID Thread.dump_to_file -format=json FILE writes all of them',
+        remedy: `jcmd ${pid} Thread.dump_to_file -format=json FILE writes all of them`,
       });
   } finally {
     workspace.remove();
