@@ -163,6 +163,7 @@ const inspectNative: Inspector = async (subject) =>
 
 /** Each is loaded only when such a process is looked into. */
 const BY_RUNTIME: Partial<Record<Runtime, Inspector>> = {
+  java: async (subject) => (await import('../runtimes/java/inspect.ts')).inspectJava(subject),
   node: async (subject) => (await import('../runtimes/node/inspect.ts')).inspectNode(subject),
   go: async (subject, pprof) =>
     (await import('../runtimes/go/inspect.ts')).inspectGo(subject, pprof === undefined ? {} : { pprof }),

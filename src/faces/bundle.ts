@@ -12,14 +12,15 @@ import { INSPECTING, inspectPage, readInspect } from './inspect.ts';
 import { write } from './report.ts';
 
 const HELP = `unclosed bundle PID [-o FILE.tar.gz]: everything that whoever maintains the program asks
-back for, in one archive: the report, a recording, what was seen inside the process, excerpts of its
-logs, versions, limits and kernel parameters, with an index to paste into an issue (README.md).
-Only reads, unless --attach or --deep are given: unclosed help inspect.
+back for, in one archive: the report, a recording, what was seen inside the process,
+excerpts of its logs, versions, limits and kernel parameters, with an index to paste into
+an issue (README.md). Only reads, unless --attach or --deep are given: unclosed help
+inspect.
 
-What is left out: the environment of the process, always; what options on command lines were
-given; names of users and of the host; addresses (loopback stays). The same one is replaced by
-the same stand-in everywhere. Names of programs, units, containers, files of code and functions
-stay: look before you send it.
+What is left out: the environment of the process, always; what options on command lines
+were given; names of users and of the host; addresses (loopback stays). The same one is
+replaced by the same stand-in everywhere. Names of programs, units, containers, files of
+code and functions stay: look before you send it.
 
   -o, --output FILE              the archive (default: unclosed-PID-TIME.tar.gz); - is
                                  standard output

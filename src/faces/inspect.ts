@@ -9,19 +9,20 @@ import { command, type Surroundings, usage, type Values } from './command.ts';
 import { exitCode, write } from './report.ts';
 import { pageWidth, terminalPaint } from './terminal.ts';
 
-const HELP = `unclosed inspect PID: looks inside a process: which threads wait for what, which line of code
-they are in, which objects still hold its stuck connections, and what its logs say of it. Then
-it judges again. Of a process without stuck connections those below it are looked into, such as
-workers.
+const HELP = `unclosed inspect PID: looks inside a process: which threads wait for what, which line of
+code they are in, which objects still hold its stuck connections, and what its logs say of
+it. Then it judges again. Of a process without stuck connections those below it are looked
+into, such as workers.
 
 How far it may go
       (nothing)                  reads only: nothing is sent to the process, nothing stops
-      --attach                   asks its runtime for what that offers for diagnosis: stacks of a
-                                 JVM (HotSpot attach), objects of Node.js (inspector),
-                                 goroutines of Go; says before what it does and what pause to
-                                 expect
-      --deep                     also what takes a noticeable pause, or some seconds: socket
-                                 events and class counts of a JVM, all objects of Node.js
+      --attach                   asks its runtime for what that offers for diagnosis:
+                                 stacks of a JVM (HotSpot attach), objects of Node.js
+                                 (inspector), goroutines of Go; says before what it does
+                                 and what pause to expect
+      --deep                     also what takes a noticeable pause, or some seconds:
+                                 socket events and class counts of a JVM, all objects of
+                                 Node.js, stacks of native programs (eu-stack)
 
 What to look at
   -p, --pid PID                  the process (may be given several times)

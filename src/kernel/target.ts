@@ -52,7 +52,7 @@ export class Target {
     libc.pidfdSendSignal(this.#pidfd, 0);
   }
 
-  signal(name: 'SIGCONT' | 'SIGTERM' | 'SIGKILL' | 'SIGUSR1'): void {
+  signal(name: 'SIGCONT' | 'SIGTERM' | 'SIGKILL' | 'SIGUSR1' | 'SIGQUIT'): void {
     this.require();
     libc.pidfdSendSignal(this.#pidfd, constants.signals[name]);
   }

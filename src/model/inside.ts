@@ -129,13 +129,13 @@ export type SocketObject = {
 export type EndRead = { peer: Endpoint; local?: Endpoint; strand?: string; frames: Frame[]; agoMs: number };
 
 /** Objects of a class: how many there are, and how many more or fewer than at the look before. */
-type ClassCount = { name: string; count: number; change?: number };
+export type ClassCount = { name: string; count: number; change?: number };
 
 /** An epoll set with how many sockets of the process are in it, and which of the stuck ones, with the events asked for. */
 export type EpollSet = { fd: number; watched: number; stuck: { inode: number; events: number }[] };
 
 /** What was done to the process in order to learn this, and how long it took. `pauseMs` is how long it stood still for it. */
-type Attachment = { what: string; tookMs: number; pauseMs?: number };
+export type Attachment = { what: string; tookMs: number; pauseMs?: number };
 
 /** What was seen inside one process. An empty list means that nothing of the kind was found; absent, that nobody looked. */
 export type Inside = {
