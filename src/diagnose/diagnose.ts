@@ -23,7 +23,9 @@ import { ageEvidence, answerEvidence, holderEvidence, receiveQueueEvidence, thre
 import { forecastOf } from './forecast.ts';
 import { codeOf } from './inside/code.ts';
 import { judgeInside } from './inside/judge.ts';
+import { stepsInside } from './inside/steps.ts';
 import { Ties } from './inside/ties.ts';
+import { StrandWords } from './inside/words.ts';
 import type { Judged, JudgedCase } from './judged.ts';
 import { type Found, patternsOf } from './patterns.ts';
 import { RULES } from './rules/index.ts';
@@ -91,7 +93,7 @@ function findingOf(
   const tooMany = cause === 'churn' && judged.severity !== 'ok';
   const told = tooMany ? 'unknown' : cause;
   const within = subject.process && ties.get(subject.process.pid);
-  const code = within && codeOf(subject, told, within);
+  const code = within && codeOf(subject, told, within, new StrandWords(snapshot));
   return {
     ...judged,
     confidence: tooMany ? 'undecided' : confidence,
@@ -112,7 +114,7 @@ function findingOf(
       ...ageEvidence(subject),
     ]),
     next: [
-      ...stepsOf(told, subject, snapshot, judged.severity, within !== undefined),
+      ...stepsOf(told, subject, snapshot, judged.severity, within?.inside),
       ...(judged.severity === 'ok' ? [] : relief(subject, snapshot)),
     ],
   };
@@ -124,11 +126,11 @@ function stepsOf(
   subject: Case,
   { reading, source }: Snapshot,
   severity: Severity,
-  looked: boolean,
+  inside: Inside | undefined,
 ): NextStep[] {
   const isLook = ({ command }: NextStep): boolean => command?.startsWith('unclosed inspect') === true;
-  const steps = nextSteps(cause, subject, reading.asRoot);
-  if (looked) return steps.filter((it) => !isLook(it));
+  const steps = (cause === 'stalled' && inside && stepsInside(inside)) || nextSteps(cause, subject, reading.asRoot);
+  if (inside) return steps.filter((it) => !isLook(it));
   return severity === 'ok' || source.kind === 'capture' || steps.some(isLook)
     ? steps
     : [...steps, ...lookInside(subject.process)];

@@ -1,5 +1,6 @@
 import { type InspectLook, type InspectOptions, inspect } from '../app/inspect.ts';
 import { liveMachine } from '../app/machine.ts';
+import type { Limits } from '../model/finding.ts';
 import { renderInspections } from '../render/inspect.ts';
 import type { ReportOptions } from '../render/options.ts';
 import { renderReport } from '../render/report.ts';
@@ -128,6 +129,20 @@ async function textOf(
   }
   const paint = terminalPaint(stdout, values, environment);
   return inspectPage(seen, { width: pageWidth(stdout), paint, all: values.all ?? false });
+}
+
+/** What reading alone tells of a process, as JSON: evidence of what is about to be ended. */
+export async function readInside(pid: number, limits: Limits): Promise<string> {
+  const seen = await inspect(await liveMachine(), {
+    pids: [pid],
+    depth: 'read',
+    logs: true,
+    limits,
+    announce: () => {},
+    signal: new AbortController().signal,
+  });
+  const { renderInspectJson } = await import('../render/inspect-json.ts');
+  return renderInspectJson(seen.snapshot, seen.diagnosis, seen.inspections, seen.rows());
 }
 
 type PageOptions = Pick<ReportOptions, 'width' | 'paint' | 'all'>;

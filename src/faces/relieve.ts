@@ -198,7 +198,11 @@ async function carryOutInto(
   { environment }: Surroundings,
 ): Promise<void> {
   const log = new ActionLog(stateDirectory(values.state, environment), 'relieve', environment);
-  const { results, evidence } = await carryOut(relief, log, { ...options, evidence: !values['no-evidence'] });
+  const { results, evidence } = await carryOut(relief, log, {
+    ...options,
+    evidence: !values['no-evidence'],
+    inspect: async (pid) => (await import('./inspect.ts')).readInside(pid, options.limits),
+  });
   const verdicts = results.map(({ verdict }) => verdict.result);
   answer.result = verdicts.includes('failed') ? 'failed' : verdicts.includes('done') ? 'done' : 'nothing';
   answer.results = results;

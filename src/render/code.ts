@@ -41,7 +41,7 @@ function saying({ role, sockets = 0, strands = 0, of = 0, kind = 'thread', what 
     case 'handler':
       return `handles '${what}' of ${these}`;
     case 'waits':
-      return `${who} here${what === undefined ? '' : `: ${what}`}`;
+      return `${who} here${what === undefined ? '' : `: ${eachOf(strands, what)}`}`;
     case 'deadlock':
       return `deadlocked here: ${what}`;
     case 'runs':
@@ -52,6 +52,10 @@ function saying({ role, sockets = 0, strands = 0, of = 0, kind = 'thread', what 
       return `${what} still refers to ${these}`;
   }
 }
+
+/** Words that were found for one, said of several. */
+export const eachOf = (count: number, doing: string): string =>
+  count > 1 && /^(?:wait|sleep|use)s /.test(doing) ? `each ${doing}` : doing;
 
 /** Frames of others between those of the program are told in one line, unless all are wanted. */
 export function renderStack(frames: readonly Frame[], { paint, width }: Page, indent: number, all: boolean): string[] {

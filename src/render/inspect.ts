@@ -2,7 +2,7 @@ import type { Inside, SocketObject, StrandView } from '../model/inside.ts';
 import type { Inspection } from '../model/inspection.ts';
 import { placeText } from '../model/place-text.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
-import { renderStack } from './code.ts';
+import { eachOf, renderStack } from './code.ts';
 import { renderLogs } from './logs.ts';
 import type { ReportOptions } from './options.ts';
 import { cut, printable, wrap } from './text.ts';
@@ -39,7 +39,7 @@ function strandLines(views: readonly StrandView[], program: string, { paint, wid
   const lines = shown.flatMap((view) => {
     const { kind, count, names, doing, frames } = view;
     const who = `${plural(count, MANY[kind])}${namesText(names.filter((name) => name !== program))}`;
-    const head = `  ${who}${doing === undefined ? '' : `: ${count > 1 && /^(?:wait|sleep|use)s /.test(doing) ? 'each ' : ''}${doing}`}`;
+    const head = `  ${who}${doing === undefined ? '' : `: ${eachOf(count, doing)}`}`;
     return [...wrap(printable(head.trimStart()), width, 2, 4), ...renderStack(frames, { paint, width }, 6, all)];
   });
   const resting = hidden.reduce((sum, { atRest, count }) => sum + (atRest ? count : 0), 0);

@@ -3,6 +3,7 @@ import type { Frame, Strand } from '../../model/inside.ts';
 import type { TcpSocket } from '../../model/socket.ts';
 import { callersOf, countOf, groupStrands, isAtRest, ownFrame } from './strands.ts';
 import type { Ties } from './ties.ts';
+import type { StrandWords } from './words.ts';
 
 /** More places than these are no answer to "which line is it". */
 const MOST_PLACES = 4;
@@ -11,10 +12,10 @@ const MOST_PLACES = 4;
 const OF_THREADS: ReadonlySet<Cause> = new Set(['stalled', 'accept-backlog', 'unknown']);
 
 /** The lines of code that a finding is about, the most telling first. */
-export function codeOf(subject: Case, cause: Cause, ties: Ties): CodePlace[] {
+export function codeOf(subject: Case, cause: Cause, ties: Ties, words: StrandWords): CodePlace[] {
   const { inside } = ties;
   const strands = inside.strands ?? [];
-  const ofThreads = OF_THREADS.has(cause) ? [...deadlocked(ties), ...loops(strands), ...waiting(strands)] : [];
+  const ofThreads = OF_THREADS.has(cause) ? [...deadlocked(ties), ...loops(strands), ...waiting(ties, words)] : [];
   return [
     ...ofThreads,
     ...readEnds(subject, ties),
@@ -121,23 +122,27 @@ function loops(strands: readonly Strand[]): CodePlace[] {
   });
 }
 
-function waiting(strands: readonly Strand[]): CodePlace[] {
-  const working = strands.filter(
-    (it) => it.frames.length > 0 && !isAtRest(it) && it.state !== 'event loop blocked' && !it.waitsFor?.owner,
+/** Threads that do nothing but take in what comes are not what is wrong. */
+const isReady = ({ call }: Strand): boolean => call?.kind === 'accept' || call?.kind === 'events';
+
+function waiting({ inside }: Ties, words: StrandWords): CodePlace[] {
+  const inCircle = new Set(inside.deadlocks?.flatMap(({ strands }) => strands));
+  const working = (inside.strands ?? []).filter(
+    (it) => it.frames.length > 0 && !isAtRest(it) && it.state !== 'event loop blocked' && !inCircle.has(it.name ?? ''),
   );
   const of = working.reduce((sum, it) => sum + countOf(it), 0);
-  return groupStrands(working.filter((it) => ownFrame(it) !== undefined)).flatMap(({ strand, count }) => {
+  const telling = working.filter((it) => ownFrame(it) !== undefined && !isReady(it));
+  return groupStrands(telling, (it) => words.of(it)).flatMap(({ strand, count, doing }) => {
     const frame = ownFrame(strand);
     if (!frame) return [];
-    const { kind, state } = strand;
     return {
       role: 'waits' as const,
       frame,
       callers: callersOf(strand.frames),
       strands: count,
       of,
-      kind,
-      ...(state !== undefined && { what: state }),
+      kind: strand.kind,
+      ...(doing !== undefined && { what: doing }),
     };
   });
 }

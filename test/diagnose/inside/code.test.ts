@@ -60,7 +60,11 @@ test('each thread of a deadlock is told with the lock it waits for', () => {
   const places = codeIn(UNREAD, { strands, deadlocks: [{ strands: ['one', 'two'] }] });
   assert.deepEqual(
     places.map(({ role, what }) => `${role} ${what}`),
-    ['deadlock one, for a lock that two has', 'deadlock two, for a lock that one has'],
+    [
+      'deadlock one, for a lock that two has',
+      'deadlock two, for a lock that one has',
+      'waits waits for <2>, which one has',
+    ],
   );
 });
 
