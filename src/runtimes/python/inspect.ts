@@ -1,0 +1,89 @@
+import { attempt } from '../../kernel/attempt.ts';
+import { readText } from '../../kernel/machine.ts';
+import { isDenied, isGone, ParseError, type SystemError } from '../../model/errors.ts';
+import type { Inside, Strand } from '../../model/inside.ts';
+import type { Gap } from '../../model/snapshot.ts';
+import { parseMaps } from '../../parse/memory-maps.ts';
+import type { Subject } from '../subject.ts';
+import type { RawFrame } from './code.ts';
+import { isExpected } from './find.ts';
+import * as gaps from './gaps.ts';
+import { findInterpreter, type Interpreter } from './interpreter.ts';
+import { Memory } from './memory.ts';
+import { readObjects } from './objects.ts';
+import { namedThreads } from './thread-names.ts';
+import { type Codes, describeStack, holderOf, interpreters, readStack, threadsOf } from './threads.ts';
+import { readTids, tidOf } from './tids.ts';
+
+/** Looks into a CPython by reading its memory. The process is never stopped, and nothing in it is changed. */
+export async function inspectPython(subject: Subject): Promise<Inside> {
+  const began = performance.now();
+  const { pid } = subject.process;
+  const inside: Inside = { depth: 'read', runtime: 'python', attachments: [], gaps: [] };
+  let memory: Memory | undefined;
+  try {
+    const maps = parseMaps(readText(subject.machine, `/proc/${pid}/maps`), `/proc/${pid}/maps`);
+    const exe = attempt(() => subject.machine.link(`/proc/${pid}/exe`));
+    memory = new Memory(pid);
+    const found = findInterpreter(pid, memory, maps, exe);
+    if ('code' in found) inside.gaps.push(found);
+    else readInside(subject, found, inside);
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    inside.gaps.push(gapOf(pid, error));
+  } finally {
+    memory?.close();
+  }
+  inside.attachments.push({ what: `read the memory of pid ${pid}`, tookMs: performance.now() - began, pauseMs: 0 });
+  return inside;
+}
+
+function gapOf(pid: number, error: SystemError | ParseError): Gap {
+  if (error instanceof ParseError) return gaps.failed(pid, error.message);
+  if (isDenied(error)) return gaps.denied(pid, error.call.replace(/^\S+ /, ''), process.getuid?.() === 0);
+  return isGone(error) ? gaps.ended(pid) : gaps.failed(pid, error.message);
+}
+
+function readInside(subject: Subject, interpreter: Interpreter, inside: Inside): void {
+  inside.version = interpreter.version;
+  const codes: Codes = new Map();
+  const frames: RawFrame[] = [];
+  inside.strands = readThreads(subject, interpreter, codes, frames, inside.gaps);
+  readObjects(subject, interpreter, codes, frames, inside);
+}
+
+/** All threads that the interpreter knows. One that cannot be read costs no other. */
+function readThreads(
+  { machine, process, arch, signal }: Subject,
+  { heap, runtime }: Interpreter,
+  codes: Codes,
+  frames: RawFrame[],
+  problems: Gap[],
+): Strand[] {
+  const tids = readTids(machine, process.pid);
+  const strands: Strand[] = [];
+  let cut = 0;
+  for (const interpreter of interpreters(heap, runtime)) {
+    const named = namedThreads(heap, interpreter);
+    for (const thread of threadsOf(heap, interpreter)) {
+      if (signal.aborted) break;
+      const stack = readStack(heap, thread.state);
+      // Who has the lock is asked beside the stack, so that the two belong together.
+      const holdsInterpreter = holderOf(heap, runtime, interpreter) === thread.state;
+      const described = stack && attempt(() => describeStack(heap, codes, stack.frames));
+      if (!stack?.whole || !described) cut++;
+      else frames.push(...stack.frames);
+      const tid = tidOf(heap, thread, named.get(thread.ident), { tids, arch });
+      const name = named.get(thread.ident)?.name;
+      strands.push({
+        kind: 'thread',
+        ...(name !== undefined && { name }),
+        ...(tid !== undefined && { tid }),
+        frames: described ?? [],
+        holdsInterpreter,
+      });
+    }
+  }
+  if (cut > 0) problems.push(gaps.stacksCut(cut));
+  return strands;
+}

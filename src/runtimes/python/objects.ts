@@ -1,0 +1,112 @@
+import type { Inside } from '../../model/inside.ts';
+import type { Subject } from '../subject.ts';
+import type { RawFrame } from './code.ts';
+import { describeFrame } from './code.ts';
+import { walkObjects } from './collector.ts';
+import * as gaps from './gaps.ts';
+import type { Type } from './heap.ts';
+import type { Interpreter } from './interpreter.ts';
+import { readReferrers } from './referrers.ts';
+import { type FoundSocket, isSocket, readSockets } from './sockets.ts';
+import { isKnownTask, isTask, readTask } from './tasks.ts';
+import { type Codes, interpreters } from './threads.ts';
+
+const MOST_OBJECTS = 5_000_000;
+const MOST_WALK_MS = 15_000;
+const MOST_SOCKETS = 100_000;
+const MOST_TASKS = 5000;
+const MOST_REFERRED = 50;
+const MOST_REFERRERS_VISITED = 200_000;
+const MOST_REFERRERS_MS = 1500;
+
+/** Socket objects and tasks: everything that the collectors of all interpreters know is looked at once. */
+export function readObjects(
+  subject: Subject,
+  interpreter: Interpreter,
+  codes: Codes,
+  frames: RawFrame[],
+  inside: Inside,
+): void {
+  const { heap } = interpreter;
+  const sockets = new Set<number>();
+  const tasks = new Set<number>();
+  let unknownTasks = false;
+  const kinds = new Map<Type, 'socket' | 'task' | undefined>();
+  const visit = (object: number, type: Type): void => {
+    let kind = kinds.get(type);
+    if (kind === undefined && !kinds.has(type)) {
+      kind = isSocket(type) ? 'socket' : isTask(type) ? 'task' : undefined;
+      kinds.set(type, kind);
+    }
+    if (kind === 'socket') sockets.add(object);
+    else if (kind === 'task' && isKnownTask(heap, type)) tasks.add(object);
+    else if (kind === 'task') unknownTasks = true;
+  };
+  let complete = true;
+  const bounds = { objects: MOST_OBJECTS, until: performance.now() + MOST_WALK_MS, now: () => performance.now() };
+  for (const collector of collectors(interpreter)) {
+    const walk = walkObjects(heap, collector, { ...bounds, signal: subject.signal }, visit);
+    if (walk.complete) continue;
+    complete = false;
+    inside.gaps.push(gaps.objectsCut(walk.objects, walk.reason ?? 'changing'));
+  }
+  heap.memory.forget();
+  const found = readSockets(heap, [...sockets].slice(0, MOST_SOCKETS));
+  if (unknownTasks) inside.gaps.push(gaps.tasksUnknown(interpreter.version));
+  readTasks(interpreter, [...tasks], codes, frames, inside);
+  refer(subject, interpreter, found, codes, frames);
+  inside.objects = found.map(({ object }) => object);
+  inside.objectsComplete = complete && sockets.size <= MOST_SOCKETS;
+}
+
+/** Until 3.8 all interpreters share one collector. */
+function collectors({ heap, runtime }: Interpreter): number[] {
+  const { layout } = heap;
+  if (layout.runtime.gc !== undefined) return [runtime + layout.runtime.gc];
+  return interpreters(heap, runtime).map((interpreter) => interpreter + (layout.interpreter.gc ?? 0));
+}
+
+function readTasks({ heap }: Interpreter, tasks: number[], codes: Codes, frames: RawFrame[], inside: Inside): void {
+  let left = Math.max(0, tasks.length - MOST_TASKS);
+  for (const address of tasks.slice(0, MOST_TASKS)) {
+    const task = readTask(heap, codes, address);
+    if (task === 'done') continue;
+    if (task === undefined) left++;
+    else {
+      inside.strands?.push(task.strand);
+      frames.push(...task.frames);
+    }
+  }
+  if (left > 0) inside.gaps.push(gaps.tasksCut(left));
+}
+
+/** By what the program refers to the sockets that are stuck. */
+function refer(
+  { sockets, process }: Subject,
+  { heap, runtime }: Interpreter,
+  found: FoundSocket[],
+  codes: Codes,
+  frames: RawFrame[],
+): void {
+  const stuck = new Set(
+    sockets.flatMap(({ state, inode }) =>
+      state === 'CLOSE_WAIT' && inode !== undefined ? (process.sockets?.get(inode) ?? []) : [],
+    ),
+  );
+  const targets = found.filter(({ object }) => object.fd !== undefined && stuck.has(object.fd)).slice(0, MOST_REFERRED);
+  heap.memory.forget();
+  const live = frames.flatMap((frame) => {
+    const code = codes.get(frame.code);
+    if (!code) return [];
+    const { line } = describeFrame(code, frame, heap.layout);
+    return [{ frame, code, ...(line !== undefined && { line }) }];
+  });
+  const now = () => performance.now();
+  const limits = { objects: MOST_REFERRERS_VISITED, until: now() + MOST_REFERRERS_MS, now };
+  const addresses = new Set(targets.map(({ address }) => address));
+  const referrers = readReferrers(heap, addresses, live, interpreters(heap, runtime), limits);
+  for (const { address, object } of targets) {
+    const paths = referrers.get(address);
+    if (paths) object.referredBy = paths;
+  }
+}
