@@ -58,6 +58,7 @@ int main(void) {
   GROUP("gil");
   OFFSET("holder", struct _gil_runtime_state, last_holder);
   OFFSET("locked", struct _gil_runtime_state, locked);
+  OFFSET("switches", struct _gil_runtime_state, switch_number);
 
   GROUP("gc");
   OFFSET("generations", struct _gc_runtime_state, generations);

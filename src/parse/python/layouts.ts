@@ -83,7 +83,7 @@ export const BYTES = { data: 32 };
 /** PyLongObject: digits of 30 bits. */
 export const INTEGER = { digits: 24 };
 /** struct _gil_runtime_state. */
-export const GIL = { holder: 8, locked: 16 };
+export const GIL = { holder: 8, locked: 16, switches: 24 };
 /** PyModuleObject. */
 export const MODULE = { dict: 16 };
 /** PySocketSockObject of Modules/socketmodule.h. */

@@ -3,24 +3,40 @@ import { lineAt } from '../../parse/python/lines.ts';
 import { originOf } from '../../parse/python/origin.ts';
 import { bytes, type Heap, items, text, typeOf } from './heap.ts';
 
-/** What is needed of a code object. Those of a program do not change, and its frames share few of them. */
-export type Code = { file: string; function: string; firstLine: number; lines: Uint8Array; firstInstruction: number };
+/** What is needed of a code object, and the addresses of its names, which tell it from another one at the same place. */
+export type Code = {
+  file: string;
+  function: string;
+  firstLine: number;
+  lines: Uint8Array;
+  firstInstruction: number;
+  names: [number, number];
+};
+
+/** Those that were read, by address: the frames of a program share few of them. */
+export type Codes = Map<number, Code>;
 
 /** The line tables of generated code were seen with 300 KB. */
 const MOST_LINES = 1024 * 1024;
 
-export function readCode(heap: Heap, address: number): Code | undefined {
-  const { memory, layout } = heap;
-  const { code } = layout;
+/** Undefined when there is no code object at this address. */
+export function codeAt(heap: Heap, codes: Codes, address: number): Code | undefined {
+  const { code: at } = heap.layout;
+  const file = heap.memory.u64(address + at.file);
+  const name = heap.memory.u64(address + (at.qualifiedName ?? at.name));
+  const known = codes.get(address);
+  if (known?.names[0] === file && known.names[1] === name) return known;
   if (typeOf(heap, address).name !== 'code') return undefined;
-  const name = memory.u64(address + (code.qualifiedName ?? code.name));
-  return {
-    file: text(heap, memory.u64(address + code.file)),
+  const code: Code = {
+    file: text(heap, file),
     function: text(heap, name),
-    firstLine: memory.u32(address + code.firstLine),
-    lines: bytes(heap, memory.u64(address + code.lines), MOST_LINES),
-    firstInstruction: memory.u32(address + (code.firstTraceable ?? code.firstLine)),
+    firstLine: heap.memory.u32(address + at.firstLine),
+    lines: bytes(heap, heap.memory.u64(address + at.lines), MOST_LINES),
+    firstInstruction: at.firstTraceable === undefined ? 0 : heap.memory.u32(address + at.firstTraceable),
+    names: [file, name],
   };
+  codes.set(address, code);
+  return code;
 }
 
 /** A frame as it is in memory. `at` is the byte of the bytecode that was run last, negative before the first. */

@@ -44,7 +44,11 @@ export function readSymbols(pid: number, image: Image): Symbols {
   try {
     const read = (offset: number, length: number): Uint8Array => {
       const bytes = new Uint8Array(Math.min(length, MOST_READ));
-      return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, offset));
+      try {
+        return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, offset));
+      } catch (error) {
+        throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `read ${image.path}`);
+      }
     };
     const { type, firstAddress } = elfLoad(read);
     const base = type === 'ET_EXEC' ? 0 : image.mapping.start - Number(firstAddress);

@@ -33,12 +33,15 @@ export const unsupported = (pid: number, what: string, remedy = BY_HAND): Gap =>
   remedy: remedy.replace('PID', String(pid)),
 });
 
-export const stacksCut = (threads: number): Gap => ({
+export const stacksCut = (threads: string[]): Gap => ({
   code: 'INSIDE_CUT',
-  what: `${threads === 1 ? 'one thread was' : `${threads} threads were`} never twice at the same place while looked at`,
+  what: `${threads.length === 1 ? 'a thread' : `${threads.length} threads`} moved on all the time while looked at: ${listed(threads)}`,
   effect: 'of such a thread only the outer calls are given, or nothing',
-  remedy: 'it computes: look again, or see which thread is busy with `top -H`',
+  remedy: 'it computes: look again, or see which threads are busy with `top -H`',
 });
+
+const listed = (names: string[]): string =>
+  names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 
 export const objectsCut = (objects: number, reason: 'changing' | 'bounds' | 'unreadable'): Gap => ({
   code: 'INSIDE_CUT',

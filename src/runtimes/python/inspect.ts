@@ -5,15 +5,15 @@ import type { Inside, Strand } from '../../model/inside.ts';
 import type { Gap } from '../../model/snapshot.ts';
 import { parseMaps } from '../../parse/memory-maps.ts';
 import type { Subject } from '../subject.ts';
-import type { RawFrame } from './code.ts';
+import type { Codes, RawFrame } from './code.ts';
 import { isExpected } from './find.ts';
 import * as gaps from './gaps.ts';
 import { findInterpreter, type Interpreter } from './interpreter.ts';
 import { Memory } from './memory.ts';
 import { readObjects } from './objects.ts';
 import { namedThreads } from './thread-names.ts';
-import { type Codes, describeStack, holderOf, interpreters, readStack, threadsOf } from './threads.ts';
-import { readTids, tidOf } from './tids.ts';
+import { describeStack, interpreters, type Lock, readLock, readStack, threadsOf } from './threads.ts';
+import { asleep, readTids, tidOf } from './tids.ts';
 
 /** Looks into a CPython by reading its memory. The process is never stopped, and nothing in it is changed. */
 export async function inspectPython(subject: Subject): Promise<Inside> {
@@ -54,36 +54,40 @@ function readInside(subject: Subject, interpreter: Interpreter, inside: Inside):
 
 /** All threads that the interpreter knows. One that cannot be read costs no other. */
 function readThreads(
-  { machine, process, arch, signal }: Subject,
+  { machine, process: { pid }, arch, signal }: Subject,
   { heap, runtime }: Interpreter,
   codes: Codes,
   frames: RawFrame[],
   problems: Gap[],
 ): Strand[] {
-  const tids = readTids(machine, process.pid);
+  const tids = readTids(machine, pid);
   const strands: Strand[] = [];
-  let cut = 0;
+  const cut: string[] = [];
   for (const interpreter of interpreters(heap, runtime)) {
     const named = namedThreads(heap, interpreter);
     for (const thread of threadsOf(heap, interpreter)) {
       if (signal.aborted) break;
-      const stack = readStack(heap, thread.state);
-      // Who has the lock is asked beside the stack, so that the two belong together.
-      const holdsInterpreter = holderOf(heap, runtime, interpreter) === thread.state;
-      const described = stack && attempt(() => describeStack(heap, codes, stack.frames));
-      if (!stack?.whole || !described) cut++;
-      else frames.push(...stack.frames);
       const tid = tidOf(heap, thread, named.get(thread.ident), { tids, arch });
       const name = named.get(thread.ident)?.name;
+      const lock = () => attempt(() => readLock(heap, runtime, interpreter));
+      const stack = readStack(heap, thread.state, () => asleep(machine, pid, tid) ?? withoutLock(lock(), thread.state));
+      const described = stack && attempt(() => describeStack(heap, codes, stack.frames));
+      if (stack?.whole && described) frames.push(...stack.frames);
+      else cut.push(name ?? (tid === undefined ? 'one without a name' : `thread ${tid}`));
+      const now = lock();
       strands.push({
         kind: 'thread',
         ...(name !== undefined && { name }),
         ...(tid !== undefined && { tid }),
         frames: described ?? [],
-        holdsInterpreter,
+        ...(now && { holdsInterpreter: now.locked && now.holder === thread.state }),
       });
     }
   }
-  if (cut > 0) problems.push(gaps.stacksCut(cut));
+  if (cut.length > 0) problems.push(gaps.stacksCut(cut));
   return strands;
 }
+
+/** A thread that another one was given the interpreter before, and that was not given it since, runs nothing of the program. */
+const withoutLock = (lock: Lock | undefined, thread: number): string | undefined =>
+  lock && lock.holder !== thread ? `${lock.holder} ${lock.switches}` : undefined;

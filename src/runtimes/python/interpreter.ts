@@ -22,7 +22,7 @@ export function findInterpreter(
   maps: readonly Mapping[],
   exe: string | undefined,
 ): Interpreter | Gap {
-  if (maps.some(({ path }) => path !== undefined && /\/(?:libpypy|pypy)[^/]*$/.test(path)))
+  if (maps.some(({ path }) => path !== undefined && /\/(?:libpypy[^/]*\.so[0-9.]*|pypy[0-9.]*)$/.test(path)))
     return gaps.unsupported(pid, 'PyPy');
   const image = imageOf(maps, exe);
   if (!image)

@@ -1,7 +1,7 @@
+import { attempt } from '../../kernel/attempt.ts';
 import type { Inside } from '../../model/inside.ts';
 import type { Subject } from '../subject.ts';
-import type { RawFrame } from './code.ts';
-import { describeFrame } from './code.ts';
+import { type Codes, codeAt, describeFrame, type RawFrame } from './code.ts';
 import { walkObjects } from './collector.ts';
 import * as gaps from './gaps.ts';
 import type { Type } from './heap.ts';
@@ -9,7 +9,7 @@ import type { Interpreter } from './interpreter.ts';
 import { readReferrers } from './referrers.ts';
 import { type FoundSocket, isSocket, readSockets } from './sockets.ts';
 import { isKnownTask, isTask, readTask } from './tasks.ts';
-import { type Codes, interpreters } from './threads.ts';
+import { interpreters } from './threads.ts';
 
 const MOST_OBJECTS = 5_000_000;
 const MOST_WALK_MS = 15_000;
@@ -96,7 +96,7 @@ function refer(
   const targets = found.filter(({ object }) => object.fd !== undefined && stuck.has(object.fd)).slice(0, MOST_REFERRED);
   heap.memory.forget();
   const live = frames.flatMap((frame) => {
-    const code = codes.get(frame.code);
+    const code = attempt(() => codeAt(heap, codes, frame.code));
     if (!code) return [];
     const { line } = describeFrame(code, frame, heap.layout);
     return [{ frame, code, ...(line !== undefined && { line }) }];

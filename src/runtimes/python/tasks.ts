@@ -1,15 +1,16 @@
 import type { Frame, Strand } from '../../model/inside.ts';
 import { DRIVEN } from '../../parse/python/layouts.ts';
-import { describeFrame, type RawFrame, readCode } from './code.ts';
+import { type Codes, codeAt, describeFrame, type RawFrame } from './code.ts';
 import { isExpected } from './find.ts';
 import { readFrame, topOfStack } from './frames.ts';
 import { type Heap, integer, type Type, text, typeOf } from './heap.ts';
-import type { Codes } from './threads.ts';
 
 const TASK = '_asyncio.Task';
 /** Coroutines that await each other; a program nests a few dozen. */
 const MOST_AWAITS = 200;
 const PENDING = 0;
+/** A task that is resumed all the time can be met in the middle. */
+const LOOKS = 3;
 
 export const isTask = ({ name, bases }: Type): boolean => name === TASK || bases.includes(TASK);
 
@@ -19,25 +20,27 @@ export const isKnownTask = ({ layout }: Heap, type: Type): boolean =>
 
 export type FoundTask = { strand: Strand; frames: RawFrame[] };
 
-/** A task that is not done, with the coroutines that wait for each other in it, the innermost first; twice read, and the same. A task that was
+/** A task that is not done, with the coroutines that wait for each other in it, the innermost first; the same at several looks. A task that was
  * freed since is read as nothing. */
 export function readTask(heap: Heap, codes: Codes, address: number): FoundTask | 'done' | undefined {
   try {
     if (heap.memory.u32(address + heap.layout.task.state) !== PENDING) return 'done';
-    const one = awaits(heap, address);
-    heap.memory.forget();
-    const two = awaits(heap, address);
-    if (!one || !two || signature(one) !== signature(two)) return undefined;
+    const found = awaits(heap, address);
+    for (let look = 1; look < LOOKS; look++) {
+      heap.memory.forget();
+      const again = awaits(heap, address);
+      if (!found || !again || signature(found) !== signature(again)) return undefined;
+    }
+    if (!found) return undefined;
     const described: Frame[] = [];
-    for (const frame of two.frames) {
-      const code = codes.get(frame.code) ?? readCode(heap, frame.code);
+    for (const frame of found.frames) {
+      const code = codeAt(heap, codes, frame.code);
       if (!code) return undefined;
-      codes.set(frame.code, code);
       described.push(describeFrame(code, frame, heap.layout));
     }
     const name = taskName(heap, address);
-    const strand: Strand = { kind: 'task', ...(name !== undefined && { name }), state: two.state, frames: described };
-    return { strand, frames: two.frames };
+    const strand: Strand = { kind: 'task', ...(name !== undefined && { name }), state: found.state, frames: described };
+    return { strand, frames: found.frames };
   } catch (error) {
     if (isExpected(error)) return undefined;
     throw error;

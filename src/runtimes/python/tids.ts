@@ -42,6 +42,18 @@ function nspid(machine: Machine, path: string): number[] | undefined {
 }
 
 /**
+ * How often a thread has slept that sleeps or is stopped now. The same at two times, it did nothing in between: to sleep again is one
+ * more (voluntary_ctxt_switches in proc_pid_status(5)).
+ */
+export function asleep(machine: Machine, pid: number, tid: number | undefined): string | undefined {
+  if (tid === undefined) return undefined;
+  const status = attempt(() => readText(machine, `/proc/${pid}/task/${tid}/status`)) ?? '';
+  const state = /^State:\s*([SDTt])/m.exec(status)?.[1];
+  const switches = /^voluntary_ctxt_switches:\s*([0-9]+)\nnonvoluntary_ctxt_switches:\s*([0-9]+)$/m.exec(status);
+  return state && switches ? `${state} ${switches[1]} ${switches[2]}` : undefined;
+}
+
+/**
  * The kernel's number of a thread in our namespace, as the interpreter, threading or the C library has it. The first two can
  * be that of the process that this one was forked from.
  */
