@@ -114,6 +114,7 @@ int main(void) {
   OFFSET("file", PyCodeObject, co_filename);
   OFFSET("name", PyCodeObject, co_name);
   OFFSET("firstLine", PyCodeObject, co_firstlineno);
+  OFFSET("flags", PyCodeObject, co_flags);
 #if PY_VERSION_HEX >= 0x030b0000
   OFFSET("qualifiedName", PyCodeObject, co_qualname);
   OFFSET("lines", PyCodeObject, co_linetable);

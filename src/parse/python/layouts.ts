@@ -45,6 +45,7 @@ export type Layout = {
     file: number;
     name: number;
     firstLine: number;
+    flags: number;
     lines: number;
     names: number;
     freeNames?: number;
@@ -72,6 +73,10 @@ export const OBJECT = { type: 8, size: 16 };
 export const TYPE = { name: 24, basicSize: 32, flags: 168, base: 256, dict: 264, dictOffset: 288 };
 /** PyDictObject. */
 export const DICT = { used: 16, keys: 32, values: 40 };
+/** PyDictKeysObject from 3.11 on. */
+export const KEYS = { log2Size: 8, log2IndexBytes: 9, kind: 10 };
+/** dk_size, until 3.10. */
+export const KEYS_SIZE = 8;
 export const LIST = { items: 24 };
 export const TUPLE = { items: 24 };
 /** PySetObject and setentry. */
@@ -104,7 +109,7 @@ const gc38 = {
 };
 const thread37 = { next: 8, id: 176, frame: 24 };
 const frame37 = { previous: 24, code: 32, instruction: 104, locals: 360, stackTop: 72 };
-const code38 = { file: 104, name: 112, firstLine: 40, lines: 120, names: 72, freeNames: 80, cellNames: 88 };
+const code38 = { file: 104, name: 112, firstLine: 40, flags: 36, lines: 120, names: 72, freeNames: 80, cellNames: 88 };
 const frame312 = { previous: 8, code: 0, instruction: 56, owner: 70, locals: 72, stackDepth: 64 };
 const keys37 = { entries: 32, indices: 40 };
 const keys311 = { entries: 24, indices: 32 };
@@ -129,7 +134,7 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
     },
     thread: thread37,
     frame: frame37,
-    code: { file: 96, name: 104, firstLine: 36, lines: 112, names: 64, freeNames: 72, cellNames: 80 },
+    code: { file: 96, name: 104, firstLine: 36, flags: 32, lines: 112, names: 64, freeNames: 72, cellNames: 80 },
     generator: { frame: 16 },
     type: { qualifiedName: 848, cachedKeys: 856 },
     keys: keys37,
@@ -193,6 +198,7 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
       file: 112,
       name: 120,
       firstLine: 72,
+      flags: 48,
       qualifiedName: 128,
       lines: 136,
       bytecode: 184,
@@ -217,6 +223,7 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
       file: 112,
       name: 120,
       firstLine: 68,
+      flags: 48,
       qualifiedName: 128,
       lines: 136,
       bytecode: 192,
@@ -241,6 +248,7 @@ export const LAYOUTS: Readonly<Record<number, Layout>> = {
       file: 112,
       name: 120,
       firstLine: 68,
+      flags: 48,
       qualifiedName: 128,
       lines: 136,
       bytecode: 200,

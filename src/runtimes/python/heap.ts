@@ -1,5 +1,18 @@
 import { ParseError } from '../../model/errors.ts';
-import { BYTES, DICT, INTEGER, type Layout, LIST, OBJECT, SET, TEXT, TUPLE, TYPE } from '../../parse/python/layouts.ts';
+import {
+  BYTES,
+  DICT,
+  INTEGER,
+  KEYS,
+  KEYS_SIZE,
+  type Layout,
+  LIST,
+  OBJECT,
+  SET,
+  TEXT,
+  TUPLE,
+  TYPE,
+} from '../../parse/python/layouts.ts';
 import { decodeText, textForm } from '../../parse/python/text.ts';
 import type { Memory } from './memory.ts';
 
@@ -86,15 +99,15 @@ type Keys = { count: number; entries: number; size: number };
 
 function readKeys({ memory, layout }: Heap, keys: number): Keys {
   const count = memory.u64(keys + layout.keys.entries);
-  if (layout.keys.indices === 40) {
+  if (layout.lines !== 'locations') {
     // Until 3.10: dk_size, a power of two, decides how wide an index is.
-    const size = memory.u64(keys + 8);
+    const size = memory.u64(keys + KEYS_SIZE);
     const width = size <= 0xff ? 1 : size <= 0xffff ? 2 : size <= 0xffffffff ? 4 : 8;
     return { count: checked(count, size), entries: keys + layout.keys.indices + size * width, size: HASH_KEY_VALUE };
   }
-  const log2Size = memory.u8(keys + 8);
-  const log2IndexBytes = memory.u8(keys + 9);
-  const size = memory.u8(keys + 10) === GENERAL ? HASH_KEY_VALUE : KEY_VALUE;
+  const log2Size = memory.u8(keys + KEYS.log2Size);
+  const log2IndexBytes = memory.u8(keys + KEYS.log2IndexBytes);
+  const size = memory.u8(keys + KEYS.kind) === GENERAL ? HASH_KEY_VALUE : KEY_VALUE;
   return { count: checked(count, 2 ** log2Size), entries: keys + layout.keys.indices + 2 ** log2IndexBytes, size };
 }
 

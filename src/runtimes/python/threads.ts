@@ -77,7 +77,7 @@ export function readStack(heap: Heap, thread: number, standing: () => string | u
   return commonStack(looks);
 }
 
-/** What several looks have in common. A look with another outermost call was cut short, as in a generator that is just left. */
+/** What several looks have in common. A look with another outermost call was cut short. */
 function commonStack(looks: RawFrame[][]): Stack | undefined {
   const outermost = looks.map((frames) => frames.at(-1)?.address);
   const right = looks.filter((_, i) => outermost.filter((other) => other === outermost[i]).length > LOOKS / 2);
@@ -99,9 +99,16 @@ function commonStack(looks: RawFrame[][]): Stack | undefined {
  */
 const LOOKS = 6;
 
+/** CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR of code.h. */
+const RESUMABLE = 0x20 | 0x80 | 0x200;
+
+/** Undefined also where a generator is the outermost: it was just left, for somebody resumes each. */
 function attemptFrames(heap: Heap, thread: number): RawFrame[] | undefined {
   try {
-    return walkFrames(heap, currentFrame(heap, thread));
+    const frames = walkFrames(heap, currentFrame(heap, thread));
+    const outermost = frames.at(-1);
+    const flags = outermost ? heap.memory.u32(outermost.code + heap.layout.code.flags) : 0;
+    return (flags & RESUMABLE) === 0 ? frames : undefined;
   } catch (error) {
     if (isExpected(error)) return undefined;
     throw error;
