@@ -91,6 +91,11 @@ export const INTEGER = { digits: 24 };
 export const GIL = { holder: 8, locked: 16, switches: 24 };
 /** PyModuleObject. */
 export const MODULE = { dict: 16 };
+/** PyMethodObject. */
+export const METHOD = { self: 24 };
+/** The first field of buffered in Modules/_io/bufferedio.c, and of fileio in Modules/_io/fileio.c. */
+export const BUFFERED_RAW = 16;
+export const FILE_FD = 16;
 /** PySocketSockObject of Modules/socketmodule.h. */
 export const SOCKET = { fd: 16 };
 /** dequeobject and block of Modules/_collectionsmodule.c. */

@@ -39,23 +39,30 @@ export function namedVersion(path: string, maps: readonly Mapping[]): { major: n
 export type Symbols = { runtime?: number; version?: number };
 
 /** Addresses of what the interpreter keeps its state in, and (from 3.11 on) of its version. */
-export function readSymbols(pid: number, image: Image): Symbols {
-  const fd = openImage(pid, image);
-  try {
-    const read = (offset: number, length: number): Uint8Array => {
-      const bytes = new Uint8Array(Math.min(length, MOST_READ));
-      try {
-        return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, offset));
-      } catch (error) {
-        throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `read ${image.path}`);
-      }
-    };
+export const readSymbols = (pid: number, image: Image): Symbols =>
+  withImage(pid, image, (read) => {
     const { type, firstAddress } = elfLoad(read);
     const base = type === 'ET_EXEC' ? 0 : image.mapping.start - Number(firstAddress);
     const at = (value: bigint | undefined) => value && base + Number(value);
     const runtime = at(elfSymbol(read, '_PyRuntime')?.value ?? elfSection(read, '.PyRuntime')?.address);
     const version = at(elfSymbol(read, 'Py_Version')?.value);
     return { ...(runtime && { runtime }), ...(version && { version }) };
+  });
+
+type Read = (offset: number, length: number) => Uint8Array;
+
+/** Reads from a file that a process has mapped. */
+export function withImage<T>(pid: number, image: Image, use: (read: Read) => T): T {
+  const fd = openImage(pid, image);
+  try {
+    return use((offset, length) => {
+      const bytes = new Uint8Array(Math.min(length, MOST_READ));
+      try {
+        return bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, offset));
+      } catch (error) {
+        throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `read ${image.path}`);
+      }
+    });
   } finally {
     closeSync(fd);
   }

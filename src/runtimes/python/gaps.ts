@@ -66,3 +66,17 @@ export const tasksCut = (left: number): Gap => ({
   effect: 'the tasks that are shown are not all',
   remedy: 'look again',
 });
+
+export const foreignConnections = (libraries: string[]): Gap => ({
+  code: 'INSIDE_CUT',
+  what: `libraries in the process make connections of their own: ${listed(libraries)}`,
+  effect: 'a connection without an object of Python’s may be one of theirs: it is not known to be let go of',
+  remedy: 'see what the program uses them for',
+});
+
+export const greenletsUnread = (count: number): Gap => ({
+  code: 'INSIDE_UNSUPPORTED',
+  what: `${count === 1 ? 'a greenlet' : `${count} greenlets`} (gevent, eventlet): the stacks of those that wait are not read`,
+  effect: 'of the greenlets only that which runs is shown',
+  remedy: 'let the program print gevent.util.print_run_info()',
+});

@@ -7,6 +7,7 @@ import { parseMaps } from '../../parse/memory-maps.ts';
 import type { Subject } from '../subject.ts';
 import type { Codes, RawFrame } from './code.ts';
 import { isExpected } from './find.ts';
+import { connectingLibraries } from './foreign.ts';
 import * as gaps from './gaps.ts';
 import { findInterpreter, type Interpreter } from './interpreter.ts';
 import { Memory } from './memory.ts';
@@ -27,7 +28,7 @@ export async function inspectPython(subject: Subject): Promise<Inside> {
     memory = new Memory(pid);
     const found = findInterpreter(pid, memory, maps, exe);
     if ('code' in found) inside.gaps.push(found);
-    else readInside(subject, found, inside);
+    else readInside(subject, found, connectingLibraries(pid, maps, exe), inside);
   } catch (error) {
     if (!isExpected(error)) throw error;
     inside.gaps.push(gapOf(pid, error));
@@ -44,12 +45,12 @@ function gapOf(pid: number, error: SystemError | ParseError): Gap {
   return isGone(error) ? gaps.ended(pid) : gaps.failed(pid, error.message);
 }
 
-function readInside(subject: Subject, interpreter: Interpreter, inside: Inside): void {
+function readInside(subject: Subject, interpreter: Interpreter, foreign: string[], inside: Inside): void {
   inside.version = interpreter.version;
   const codes: Codes = new Map();
   const frames: RawFrame[] = [];
   inside.strands = readThreads(subject, interpreter, codes, frames, inside.gaps);
-  readObjects(subject, interpreter, codes, frames, inside);
+  readObjects(subject, interpreter, codes, frames, foreign, inside);
 }
 
 /** All threads that the interpreter knows. One that cannot be read costs no other. */
@@ -63,11 +64,14 @@ function readThreads(
   const tids = readTids(machine, pid);
   const strands: Strand[] = [];
   const cut: string[] = [];
-  for (const interpreter of interpreters(heap, runtime)) {
+  const all = interpreters(heap, runtime);
+  for (const interpreter of all) {
     const named = namedThreads(heap, interpreter);
+    // New ones come first, the main one is last. A thread of another can have the number of the thread that made it.
+    const numbers = interpreter === all.at(-1) ? { tids, arch } : undefined;
     for (const thread of threadsOf(heap, interpreter)) {
       if (signal.aborted) break;
-      const tid = tidOf(heap, thread, named.get(thread.ident), { tids, arch });
+      const tid = numbers && tidOf(heap, thread, named.get(thread.ident), numbers);
       const name = named.get(thread.ident)?.name;
       const lock = () => attempt(() => readLock(heap, runtime, interpreter));
       const stack = readStack(heap, thread.state, () => asleep(machine, pid, tid) ?? withoutLock(lock(), thread.state));

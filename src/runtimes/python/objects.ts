@@ -1,5 +1,6 @@
 import { attempt } from '../../kernel/attempt.ts';
 import type { Inside } from '../../model/inside.ts';
+import type { SocketFds } from '../../model/process.ts';
 import type { Subject } from '../subject.ts';
 import { type Codes, codeAt, describeFrame, type RawFrame } from './code.ts';
 import { walkObjects } from './collector.ts';
@@ -7,7 +8,7 @@ import * as gaps from './gaps.ts';
 import type { Type } from './heap.ts';
 import type { Interpreter } from './interpreter.ts';
 import { readReferrers } from './referrers.ts';
-import { type FoundSocket, isSocket, readSockets } from './sockets.ts';
+import { type FoundSocket, kindOf, readSockets } from './sockets.ts';
 import { isKnownTask, isTask, readTask } from './tasks.ts';
 import { interpreters } from './threads.ts';
 
@@ -19,44 +20,71 @@ const MOST_REFERRED = 50;
 const MOST_REFERRERS_VISITED = 200_000;
 const MOST_REFERRERS_MS = 1500;
 
-/** Socket objects and tasks: everything that the collectors of all interpreters know is looked at once. */
+/**
+ * Socket objects and tasks: everything that the collectors of all interpreters know is looked at once. `foreign` are libraries
+ * that make connections without such objects.
+ */
 export function readObjects(
   subject: Subject,
   interpreter: Interpreter,
   codes: Codes,
   frames: RawFrame[],
+  foreign: string[],
   inside: Inside,
 ): void {
   const { heap } = interpreter;
-  const sockets = new Set<number>();
-  const tasks = new Set<number>();
-  let unknownTasks = false;
-  const kinds = new Map<Type, 'socket' | 'task' | undefined>();
-  const visit = (object: number, type: Type): void => {
-    let kind = kinds.get(type);
-    if (kind === undefined && !kinds.has(type)) {
-      kind = isSocket(type) ? 'socket' : isTask(type) ? 'task' : undefined;
-      kinds.set(type, kind);
-    }
-    if (kind === 'socket') sockets.add(object);
-    else if (kind === 'task' && isKnownTask(heap, type)) tasks.add(object);
-    else if (kind === 'task') unknownTasks = true;
-  };
-  let complete = true;
-  const bounds = { objects: MOST_OBJECTS, until: performance.now() + MOST_WALK_MS, now: () => performance.now() };
-  for (const collector of collectors(interpreter)) {
-    const walk = walkObjects(heap, collector, { ...bounds, signal: subject.signal }, visit);
-    if (walk.complete) continue;
-    complete = false;
-    inside.gaps.push(gaps.objectsCut(walk.objects, walk.reason ?? 'changing'));
-  }
+  const collected = collect(interpreter, subject.signal, inside);
+  const { sockets, tasks, greenlets, unknownTasks } = collected;
   heap.memory.forget();
-  const found = readSockets(heap, [...sockets].slice(0, MOST_SOCKETS));
+  const socketFds = new Set(subject.process.sockets ? fdsOf(subject.process.sockets) : []);
+  const found = readSockets(heap, [...sockets].slice(0, MOST_SOCKETS), (fd) => socketFds.has(fd));
   if (unknownTasks) inside.gaps.push(gaps.tasksUnknown(interpreter.version));
+  if (greenlets > 0) inside.gaps.push(gaps.greenletsUnread(greenlets));
   readTasks(interpreter, [...tasks], codes, frames, inside);
   refer(subject, interpreter, found, codes, frames);
   inside.objects = found.map(({ object }) => object);
-  inside.objectsComplete = complete && sockets.size <= MOST_SOCKETS;
+  if (foreign.length > 0) inside.gaps.push(gaps.foreignConnections(foreign));
+  inside.objectsComplete = collected.complete && sockets.size <= MOST_SOCKETS && foreign.length === 0;
+}
+
+const fdsOf = (sockets: SocketFds): number[] => [...sockets.keys()].flatMap((inode) => sockets.get(inode) ?? []);
+
+type Collected = {
+  sockets: Set<number>;
+  tasks: Set<number>;
+  greenlets: number;
+  unknownTasks: boolean;
+  complete: boolean;
+};
+
+function collect(interpreter: Interpreter, signal: AbortSignal, inside: Inside): Collected {
+  const { heap } = interpreter;
+  const greenlets = new Set<number>();
+  const found = { sockets: new Set<number>(), tasks: new Set<number>(), unknownTasks: false, complete: true };
+  const kinds = new Map<Type, 'socket' | 'task' | 'unknown task' | 'greenlet' | undefined>();
+  const visit = (object: number, type: Type): void => {
+    if (!kinds.has(type)) kinds.set(type, sortOf(interpreter, type));
+    const kind = kinds.get(type);
+    if (kind === undefined) return;
+    if (kind === 'socket') found.sockets.add(object);
+    else if (kind === 'task') found.tasks.add(object);
+    else if (kind === 'greenlet') greenlets.add(object);
+    else found.unknownTasks = true;
+  };
+  const bounds = { objects: MOST_OBJECTS, until: performance.now() + MOST_WALK_MS, now: () => performance.now() };
+  for (const collector of collectors(interpreter)) {
+    const walk = walkObjects(heap, collector, { ...bounds, signal }, visit);
+    if (walk.complete) continue;
+    found.complete = false;
+    inside.gaps.push(gaps.objectsCut(walk.objects, walk.reason ?? 'changing'));
+  }
+  return { ...found, greenlets: greenlets.size };
+}
+
+function sortOf({ heap }: Interpreter, type: Type) {
+  if (kindOf(type)) return 'socket';
+  if (isTask(type)) return isKnownTask(heap, type) ? 'task' : 'unknown task';
+  return [type.name, ...type.bases].includes('greenlet.greenlet') ? 'greenlet' : undefined;
 }
 
 /** Until 3.8 all interpreters share one collector. */
@@ -93,7 +121,7 @@ function refer(
       state === 'CLOSE_WAIT' && inode !== undefined ? (process.sockets?.get(inode) ?? []) : [],
     ),
   );
-  const targets = found.filter(({ object }) => object.fd !== undefined && stuck.has(object.fd)).slice(0, MOST_REFERRED);
+  const targets = found.filter(({ object }) => stuck.has(object.fd)).slice(0, MOST_REFERRED);
   heap.memory.forget();
   const live = frames.flatMap((frame) => {
     const code = attempt(() => codeAt(heap, codes, frame.code));

@@ -1,4 +1,4 @@
-import { CELL, DEQUE, OBJECT, TYPE } from '../../parse/python/layouts.ts';
+import { BUFFERED_RAW, CELL, DEQUE, METHOD, OBJECT, TYPE } from '../../parse/python/layouts.ts';
 import { attributes, entries, type Heap, isDict, items, members, text, typeOf } from './heap.ts';
 
 /** Of one container. */
@@ -29,6 +29,9 @@ const LEAVES = new Set([
   'property',
 ]);
 
+/** What socket.makefile() gives, and http.client reads answers from. */
+const BUFFERED = new Set(['_io.BufferedReader', '_io.BufferedWriter', '_io.BufferedRandom']);
+
 /** What an object refers to, and how one would write that. */
 export function* references(heap: Heap, object: number): Generator<Edge> {
   const type = typeOf(heap, object);
@@ -38,19 +41,22 @@ export function* references(heap: Heap, object: number): Generator<Edge> {
     // Which key is not said: it can be a secret of the program.
     for (const { key, value } of entries(heap, object, MOST_ITEMS)) {
       yield { to: value, step: '[…]' };
-      yield { to: key, step: ' (a key)' };
+      yield { to: key, step: '{…}' };
     }
   } else if ((type.flags & (LIST | TUPLE)) !== 0) {
     for (const to of items(heap, object, type, MOST_ITEMS)) yield { to, step: '[…]' };
   } else if (type.name === 'set' || type.name === 'frozenset') {
-    for (const to of members(heap, object, MOST_ITEMS)) yield { to, step: ' (a member)' };
+    for (const to of members(heap, object, MOST_ITEMS)) yield { to, step: '{…}' };
   } else if (type.name === 'collections.deque') {
     for (const to of dequeItems(heap, object)) yield { to, step: '[…]' };
   } else if (type.name === 'cell') {
     const to = memory.u64(object + CELL.value);
     if (to !== 0) yield { to, step: '' };
   } else if (type.name === 'method') {
-    yield { to: memory.u64(object + 24), step: '.__self__' }; // PyMethodObject.im_self
+    yield { to: memory.u64(object + METHOD.self), step: '.__self__' };
+  } else if (BUFFERED.has(type.name)) {
+    const to = memory.u64(object + BUFFERED_RAW);
+    if (to !== 0) yield { to, step: '.raw' };
   } else if ((type.flags & TYPE_SUBCLASS) !== 0) {
     yield* classMembers(heap, object);
   }
