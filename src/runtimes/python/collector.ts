@@ -1,7 +1,7 @@
 import { OBJECT } from '../../parse/python/layouts.ts';
-import { isExpected } from './find.ts';
 import type { Heap, Type } from './heap.ts';
 import { typeAt } from './heap.ts';
+import { isTorn } from './torn.ts';
 
 const GENERATIONS = 3;
 /** Of one list; a program that makes and drops objects all the time changes the youngest one under our hands. */
@@ -80,7 +80,7 @@ function walkList(
     }
     return { objects, end: 'head' };
   } catch (error) {
-    if (isExpected(error)) return { objects, end: 'unreadable' };
+    if (isTorn(error)) return { objects, end: 'unreadable' };
     throw error;
   }
 }

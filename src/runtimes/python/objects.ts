@@ -1,16 +1,14 @@
-import { attempt } from '../../kernel/attempt.ts';
-import type { Inside } from '../../model/inside.ts';
 import type { SocketFds } from '../../model/process.ts';
-import type { Subject } from '../subject.ts';
-import { type Codes, codeAt, describeFrame, type RawFrame } from './code.ts';
+import { codeAt, describeFrame } from './code.ts';
 import { walkObjects } from './collector.ts';
 import * as gaps from './gaps.ts';
 import type { Type } from './heap.ts';
-import type { Interpreter } from './interpreter.ts';
+import type { Look } from './look.ts';
 import { readReferrers } from './referrers.ts';
 import { type FoundSocket, kindOf, readSockets } from './sockets.ts';
 import { isKnownTask, isTask, readTask } from './tasks.ts';
 import { interpreters } from './threads.ts';
+import { unlessTorn } from './torn.ts';
 
 const MOST_OBJECTS = 5_000_000;
 const MOST_WALK_MS = 15_000;
@@ -24,30 +22,23 @@ const MOST_REFERRERS_MS = 1500;
  * Socket objects and tasks: everything that the collectors of all interpreters know is looked at once. `foreign` are libraries
  * that make connections without such objects.
  */
-export function readObjects(
-  subject: Subject,
-  interpreter: Interpreter,
-  codes: Codes,
-  frames: RawFrame[],
-  foreign: string[],
-  inside: Inside,
-): void {
-  const { heap } = interpreter;
-  const collected = collect(interpreter, subject.signal, inside);
-  const { sockets, tasks, greenlets, unknownTasks } = collected;
+export function readObjects(look: Look, foreign: string[]): void {
+  const { heap, inside } = look;
+  const { sockets, tasks, greenlets, unknownTasks, complete } = collect(look);
   heap.memory.forget();
-  const socketFds = new Set(subject.process.sockets ? fdsOf(subject.process.sockets) : []);
+  const socketFds = fdsOf(look.subject.process.sockets);
   const found = readSockets(heap, [...sockets].slice(0, MOST_SOCKETS), (fd) => socketFds.has(fd));
-  if (unknownTasks) inside.gaps.push(gaps.tasksUnknown(interpreter.version));
-  if (greenlets > 0) inside.gaps.push(gaps.greenletsUnread(greenlets));
-  readTasks(interpreter, [...tasks], codes, frames, inside);
-  refer(subject, interpreter, found, codes, frames);
   inside.objects = found.map(({ object }) => object);
+  inside.objectsComplete = complete && sockets.size <= MOST_SOCKETS && foreign.length === 0;
   if (foreign.length > 0) inside.gaps.push(gaps.foreignConnections(foreign));
-  inside.objectsComplete = collected.complete && sockets.size <= MOST_SOCKETS && foreign.length === 0;
+  if (unknownTasks) inside.gaps.push(gaps.tasksUnknown(look.version));
+  if (greenlets > 0) inside.gaps.push(gaps.greenletsUnread(greenlets));
+  readTasks(look, [...tasks]);
+  refer(look, found);
 }
 
-const fdsOf = (sockets: SocketFds): number[] => [...sockets.keys()].flatMap((inode) => sockets.get(inode) ?? []);
+const fdsOf = (sockets: SocketFds | undefined): Set<number> =>
+  new Set(sockets && [...sockets.keys()].flatMap((inode) => sockets.get(inode) ?? []));
 
 type Collected = {
   sockets: Set<number>;
@@ -57,23 +48,26 @@ type Collected = {
   complete: boolean;
 };
 
-function collect(interpreter: Interpreter, signal: AbortSignal, inside: Inside): Collected {
-  const { heap } = interpreter;
+function collect(look: Look): Collected {
+  const { heap, inside, subject } = look;
   const greenlets = new Set<number>();
   const found = { sockets: new Set<number>(), tasks: new Set<number>(), unknownTasks: false, complete: true };
-  const kinds = new Map<Type, 'socket' | 'task' | 'unknown task' | 'greenlet' | undefined>();
+  const sorts = new Map<Type, Sort>();
   const visit = (object: number, type: Type): void => {
-    if (!kinds.has(type)) kinds.set(type, sortOf(interpreter, type));
-    const kind = kinds.get(type);
-    if (kind === undefined) return;
-    if (kind === 'socket') found.sockets.add(object);
-    else if (kind === 'task') found.tasks.add(object);
-    else if (kind === 'greenlet') greenlets.add(object);
+    let sort = sorts.get(type);
+    if (sort === undefined) {
+      sort = sortOf(look, type);
+      sorts.set(type, sort);
+    }
+    if (sort === 'other') return;
+    if (sort === 'socket') found.sockets.add(object);
+    else if (sort === 'task') found.tasks.add(object);
+    else if (sort === 'greenlet') greenlets.add(object);
     else found.unknownTasks = true;
   };
   const bounds = { objects: MOST_OBJECTS, until: performance.now() + MOST_WALK_MS, now: () => performance.now() };
-  for (const collector of collectors(interpreter)) {
-    const walk = walkObjects(heap, collector, { ...bounds, signal }, visit);
+  for (const collector of collectors(look)) {
+    const walk = walkObjects(heap, collector, { ...bounds, signal: subject.signal }, visit);
     if (walk.complete) continue;
     found.complete = false;
     inside.gaps.push(gaps.objectsCut(walk.objects, walk.reason ?? 'changing'));
@@ -81,27 +75,29 @@ function collect(interpreter: Interpreter, signal: AbortSignal, inside: Inside):
   return { ...found, greenlets: greenlets.size };
 }
 
-function sortOf({ heap }: Interpreter, type: Type) {
+type Sort = 'socket' | 'task' | 'unknown task' | 'greenlet' | 'other';
+
+function sortOf({ heap }: Look, type: Type): Sort {
   if (kindOf(type)) return 'socket';
   if (isTask(type)) return isKnownTask(heap, type) ? 'task' : 'unknown task';
-  return [type.name, ...type.bases].includes('greenlet.greenlet') ? 'greenlet' : undefined;
+  return [type.name, ...type.bases].includes('greenlet.greenlet') ? 'greenlet' : 'other';
 }
 
 /** Until 3.8 all interpreters share one collector. */
-function collectors({ heap, runtime }: Interpreter): number[] {
+function collectors({ heap, runtime }: Look): number[] {
   const { layout } = heap;
   if (layout.runtime.gc !== undefined) return [runtime + layout.runtime.gc];
   return interpreters(heap, runtime).map((interpreter) => interpreter + (layout.interpreter.gc ?? 0));
 }
 
-function readTasks({ heap }: Interpreter, tasks: number[], codes: Codes, frames: RawFrame[], inside: Inside): void {
+function readTasks({ heap, codes, strands, frames, inside }: Look, tasks: number[]): void {
   let left = Math.max(0, tasks.length - MOST_TASKS);
   for (const address of tasks.slice(0, MOST_TASKS)) {
     const task = readTask(heap, codes, address);
     if (task === 'done') continue;
     if (task === undefined) left++;
     else {
-      inside.strands?.push(task.strand);
+      strands.push(task.strand);
       frames.push(...task.frames);
     }
   }
@@ -109,13 +105,8 @@ function readTasks({ heap }: Interpreter, tasks: number[], codes: Codes, frames:
 }
 
 /** By what the program refers to the sockets that are stuck. */
-function refer(
-  { sockets, process }: Subject,
-  { heap, runtime }: Interpreter,
-  found: FoundSocket[],
-  codes: Codes,
-  frames: RawFrame[],
-): void {
+function refer({ subject, heap, runtime, codes, frames }: Look, found: FoundSocket[]): void {
+  const { sockets, process } = subject;
   const stuck = new Set(
     sockets.flatMap(({ state, inode }) =>
       state === 'CLOSE_WAIT' && inode !== undefined ? (process.sockets?.get(inode) ?? []) : [],
@@ -124,7 +115,7 @@ function refer(
   const targets = found.filter(({ object }) => stuck.has(object.fd)).slice(0, MOST_REFERRED);
   heap.memory.forget();
   const live = frames.flatMap((frame) => {
-    const code = attempt(() => codeAt(heap, codes, frame.code));
+    const code = unlessTorn(() => codeAt(heap, codes, frame.code));
     if (!code) return [];
     const { line } = describeFrame(code, frame, heap.layout);
     return [{ frame, code, ...(line !== undefined && { line }) }];

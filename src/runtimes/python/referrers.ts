@@ -1,10 +1,10 @@
 import { MODULE } from '../../parse/python/layouts.ts';
 import { originOf } from '../../parse/python/origin.ts';
 import { type Code, localNames, type RawFrame } from './code.ts';
-import { isExpected } from './find.ts';
 import { readFrame } from './frames.ts';
 import { entries, find, type Heap, text, typeOf } from './heap.ts';
 import { references } from './references.ts';
+import { unlessTorn } from './torn.ts';
 
 /** A way to an object, as one would write it in the program: `self.sessions[…]`, with the function that has its beginning. */
 type Reached = { object: number; path: string; depth: number; where?: string };
@@ -37,22 +37,13 @@ export function readReferrers(
   const found = new Map<number, string[]>();
   if (targets.size === 0) return found;
   const roots = [
-    ...frames.flatMap((frame) => attempt(() => localsOf(heap, frame)) ?? []),
-    ...interpreters.flatMap((interpreter) => attempt(() => globalsOf(heap, interpreter)) ?? []),
+    ...frames.flatMap((frame) => unlessTorn(() => localsOf(heap, frame)) ?? []),
+    ...interpreters.flatMap((interpreter) => unlessTorn(() => globalsOf(heap, interpreter)) ?? []),
   ];
   const levels: Reached[][] = [];
   for (const root of roots) at(levels, root.depth).push(root);
   search(heap, targets, levels, limits, found);
   return found;
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isExpected(error)) return undefined;
-    throw error;
-  }
 }
 
 function at(levels: Reached[][], depth: number): Reached[] {
@@ -82,7 +73,7 @@ function search(
         return;
       seen.add(object);
       const next = at(levels, depth + 1);
-      attempt(() => {
+      unlessTorn(() => {
         for (const { to, step } of references(heap, object)) {
           queued++;
           next.push({ object: to, path: path + step, depth: depth + 1, ...(where && { where }) });
@@ -125,7 +116,7 @@ function globalsOf(heap: Heap, interpreter: number): Reached[] {
   const own: Reached[] = [];
   const others: Reached[] = [];
   for (const { key, value } of entries(heap, modules, MOST_MODULES)) {
-    attempt(() => {
+    unlessTorn(() => {
       if (typeOf(heap, value).name !== 'module') return;
       const module = text(heap, key);
       const globals = heap.memory.u64(value + MODULE.dict);
@@ -140,7 +131,7 @@ function globalsOf(heap: Heap, interpreter: number): Reached[] {
 
 function originOfModule(heap: Heap, globals: number, module: string): 'application' | 'library' | 'runtime' {
   if (module === '__main__') return 'application';
-  const file = attempt(() => find(heap, entries(heap, globals, 40), '__file__'));
-  const name = file === undefined ? undefined : attempt(() => text(heap, file));
+  const file = unlessTorn(() => find(heap, entries(heap, globals, 40), '__file__'));
+  const name = file === undefined ? undefined : unlessTorn(() => text(heap, file));
   return name === undefined ? 'runtime' : originOf(name); // built in
 }

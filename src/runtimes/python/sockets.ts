@@ -1,7 +1,7 @@
 import type { SocketObject } from '../../model/inside.ts';
 import { FILE_FD, SOCKET, TYPE } from '../../parse/python/layouts.ts';
-import { isExpected } from './find.ts';
 import { attributes, entries, find, type Heap, integer, type Type, text, typeOf } from './heap.ts';
+import { isTorn } from './torn.ts';
 
 const SOCKET_BASE = '_socket.socket';
 const HEAP_TYPE = 1 << 9; // Py_TPFLAGS_HEAPTYPE
@@ -44,7 +44,7 @@ export function readSockets(
       }
       return { address, object: { type: name, fd } };
     } catch (error) {
-      if (isExpected(error)) return []; // it was freed since
+      if (isTorn(error)) return []; // it was freed since
       throw error;
     }
   });
@@ -67,7 +67,7 @@ export function typeName(heap: Heap, type: Type): string {
     if (module === undefined) return type.name;
     return `${text(heap, module)}.${text(heap, memory.u64(type.address + layout.type.qualifiedName))}`;
   } catch (error) {
-    if (isExpected(error)) return type.name;
+    if (isTorn(error)) return type.name;
     throw error;
   }
 }

@@ -1,9 +1,9 @@
 import type { Frame, Strand } from '../../model/inside.ts';
 import { DRIVEN } from '../../parse/python/layouts.ts';
 import { type Codes, codeAt, describeFrame, type RawFrame } from './code.ts';
-import { isExpected } from './find.ts';
 import { readFrame, topOfStack } from './frames.ts';
 import { type Heap, integer, type Type, text, typeOf } from './heap.ts';
+import { isTorn } from './torn.ts';
 
 const TASK = '_asyncio.Task';
 /** Coroutines that await each other; a program nests a few dozen. */
@@ -42,7 +42,7 @@ export function readTask(heap: Heap, codes: Codes, address: number): FoundTask |
     const strand: Strand = { kind: 'task', ...(name !== undefined && { name }), state: found.state, frames: described };
     return { strand, frames: found.frames };
   } catch (error) {
-    if (isExpected(error)) return undefined;
+    if (isTorn(error)) return undefined;
     throw error;
   }
 }

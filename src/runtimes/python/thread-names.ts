@@ -1,6 +1,6 @@
 import { MODULE } from '../../parse/python/layouts.ts';
-import { isExpected } from './find.ts';
 import { attributes, entries, find, type Heap, integer, text, typeOf } from './heap.ts';
+import { isTorn } from './torn.ts';
 
 const MOST_MODULES = 20_000;
 const MOST_THREADS = 8192;
@@ -20,7 +20,7 @@ export function namedThreads(heap: Heap, interpreter: number): Map<number, Named
       if (ident !== undefined) found.set(ident, describe(heap, value));
     }
   } catch (error) {
-    if (!isExpected(error)) throw error;
+    if (!isTorn(error)) throw error;
   }
   return found;
 }

@@ -1,9 +1,9 @@
 import type { Frame } from '../../model/inside.ts';
 import { GIL } from '../../parse/python/layouts.ts';
 import { type Codes, codeAt, describeFrame, type RawFrame } from './code.ts';
-import { isExpected } from './find.ts';
 import { currentFrame, isIncomplete, walkFrames } from './frames.ts';
 import type { Heap } from './heap.ts';
+import { isTorn } from './torn.ts';
 
 const MOST_INTERPRETERS = 64;
 const MOST_THREADS = 4096;
@@ -110,7 +110,7 @@ function attemptFrames(heap: Heap, thread: number): RawFrame[] | undefined {
     const flags = outermost ? heap.memory.u32(outermost.code + heap.layout.code.flags) : 0;
     return (flags & RESUMABLE) === 0 ? frames : undefined;
   } catch (error) {
-    if (isExpected(error)) return undefined;
+    if (isTorn(error)) return undefined;
     throw error;
   }
 }

@@ -1,9 +1,9 @@
 import { attempt } from '../../kernel/attempt.ts';
 import { type Machine, readText } from '../../kernel/machine.ts';
-import { isExpected } from './find.ts';
 import type { Heap } from './heap.ts';
 import type { NamedThread } from './thread-names.ts';
 import type { PythonThread } from './threads.ts';
+import { isTorn } from './torn.ts';
 
 /**
  * Where glibc keeps the kernel's number of a thread, counted from the address that is pthread_self() (struct pthread in
@@ -69,7 +69,7 @@ export function tidOf(
   try {
     return tids.get(heap.memory.u32(ident + offset));
   } catch (error) {
-    if (isExpected(error)) return undefined;
+    if (isTorn(error)) return undefined;
     throw error;
   }
 }
