@@ -4,6 +4,8 @@ Lines with a mark (#: name) are those where something waits; inside-python tests
 """
 
 import asyncio
+import ctypes
+import gc
 import queue
 import socket
 import sys
@@ -73,6 +75,7 @@ async def iterate():
 def many_ways():
     SILENT.acquire()
     SESSIONS["one"] = stuck()
+    gc.freeze()  # what is there is no longer collected
     JOBS.put(stuck())
     Server.by_port[7] = stuck()
     server = Server()
@@ -148,6 +151,24 @@ def busy(count):
     NEVER.wait()
 
 
+def churn(count):
+    """Makes and drops objects all the time."""
+    kept = [stuck() for _ in range(20)]
+    many = [[i] for i in range(count)]
+    print("READY", flush=True)
+    while True:
+        dropped = [{"key": [i]} for i in range(500)]
+        socket.socket().close()
+
+
+def foreign(library):
+    """Loads a library that makes connections itself."""
+    kept = [stuck()]
+    loaded = ctypes.CDLL(library)
+    print("READY", flush=True)
+    NEVER.wait()
+
+
 def detached(_count):
     """Descriptors that no object stands for, and one that a file does."""
     kept = [stuck()]
@@ -159,5 +180,8 @@ def detached(_count):
 
 if sys.argv[1] == "ways":
     many_ways()
+elif sys.argv[1] == "foreign":
+    foreign(sys.argv[2])
 else:
-    {"threads": threads, "objects": objects, "busy": busy, "detached": detached}[sys.argv[1]](int(sys.argv[2]))
+    cases = {"threads": threads, "objects": objects, "busy": busy, "churn": churn, "detached": detached}
+    cases[sys.argv[1]](int(sys.argv[2]))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -381,6 +381,58 @@ test('a million objects are looked through in well under fifteen seconds', { ski
   }),
 );
 
+test(
+  'of a program that makes and drops objects all the time, objects are called complete only when they are',
+  {
+    skip,
+  },
+  (t) =>
+    withProgram([python, PROGRAM, 'churn', '20000'], async ({ pid }) => {
+      const { subject } = await subjectOf(pid, 'read');
+      const stuck = subject.sockets.filter(({ state }) => state === 'CLOSE_WAIT');
+      const fds = stuck.flatMap(({ inode = 0 }) => subject.process.sockets?.get(inode) ?? []);
+      assert.equal(fds.length, 20);
+      let complete = 0;
+      for (let look = 0; look < 20; look++) {
+        const inside = await inspectPython(subject);
+        const cut = inside.gaps.some(({ what }) => what.includes('objects'));
+        assert.equal(inside.objectsComplete, !cut);
+        if (cut) continue;
+        complete++;
+        const seen = new Set(inside.objects?.map(({ fd }) => fd));
+        assert.ok(fds.every((fd) => seen.has(fd)));
+      }
+      t.diagnostic(`complete in ${complete} of 20 looks`);
+      assert.ok(complete > 0);
+    }),
+);
+
+const FOREIGN = 'int connect(int, const void *, int); int made(void) { return connect(-1, 0, 0); }';
+
+test('where a library makes connections of its own, objects are never called complete', {
+  skip: missing('root', 'python3', 'cc'),
+}, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unclosed-foreign-'));
+  try {
+    const library = join(folder, 'libforeign.so');
+    writeFileSync(join(folder, 'foreign.c'), FOREIGN);
+    execFileSync('cc', ['-shared', '-fPIC', '-w', '-o', library, join(folder, 'foreign.c')]);
+    await withProgram([python, PROGRAM, 'foreign', library], async ({ pid }) => {
+      const inside = await inspect(pid);
+      assert.equal(inside.objectsComplete, false);
+      assert.deepEqual(
+        inside.gaps.map(({ code }) => code),
+        ['INSIDE_CUT'],
+      );
+      assert.match(inside.gaps[0]?.what ?? '', /libforeign\.so/);
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+const LOOKS = 200;
+
 /** Which function a line of the busy program calls. */
 const CALLS: Record<string, string> = {
   [`spin:${lineOf('spin-outer')}`]: 'outer',
@@ -392,13 +444,13 @@ const CALLS: Record<string, string> = {
 };
 
 for (const { version, path } of [...new Set([supported[0], supported.at(-1)])].flatMap((one) => one ?? [])) {
-  test(`in 200 looks at threads of CPython ${version} that never wait, every caller is at the line that calls`, {
+  test(`in ${LOOKS} looks at threads of CPython ${version} that never wait, every caller is at the line that calls`, {
     skip,
   }, async () => {
     await withProgram([path, PROGRAM, 'busy', '3'], async ({ pid }) => {
       const { subject } = await subjectOf(pid, 'read');
       let stacks = 0;
-      for (let look = 0; look < 200; look++) {
+      for (let look = 0; look < LOOKS; look++) {
         const { strands = [], gaps } = await inspectPython(subject);
         assert.ok(gaps.every(({ code }) => code === 'INSIDE_CUT'));
         assert.equal(strands.length, 4);

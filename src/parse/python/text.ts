@@ -14,8 +14,15 @@ export function textForm(state: number): TextForm {
 
 const utf16 = new TextDecoder('utf-16le');
 
+/** TextDecoder takes `latin1` for another character set. A call can have a few thousand arguments. */
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return text;
+}
+
 export function decodeText(width: TextForm['width'], bytes: Uint8Array): string {
-  if (width === 1) return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+  if (width === 1) return latin1(bytes);
   if (width === 2) return utf16.decode(bytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let text = '';

@@ -38,14 +38,14 @@ export function namedVersion(path: string, maps: readonly Mapping[]): { major: n
 
 export type Symbols = { runtime?: number; version?: number };
 
-/** Addresses of what the interpreter keeps its state in, and (from 3.11 on) of its version. */
-export const readSymbols = (pid: number, image: Image): Symbols =>
+/** Addresses of what the interpreter keeps its state in, and of its version (`hasVersion`: from 3.11 on). */
+export const readSymbols = (pid: number, image: Image, hasVersion: boolean): Symbols =>
   withImage(pid, image, (read) => {
     const { type, firstAddress } = elfLoad(read);
     const base = type === 'ET_EXEC' ? 0 : image.mapping.start - Number(firstAddress);
     const at = (value: bigint | undefined) => value && base + Number(value);
     const runtime = at(elfSymbol(read, '_PyRuntime')?.value ?? elfSection(read, '.PyRuntime')?.address);
-    const version = at(elfSymbol(read, 'Py_Version')?.value);
+    const version = hasVersion ? at(elfSymbol(read, 'Py_Version')?.value) : undefined;
     return { ...(runtime && { runtime }), ...(version && { version }) };
   });
 

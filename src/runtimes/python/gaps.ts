@@ -43,7 +43,7 @@ export const stacksCut = (threads: string[]): Gap => ({
 const listed = (names: string[]): string =>
   names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
 
-export const objectsCut = (objects: number, reason: 'changing' | 'bounds' | 'unreadable'): Gap => ({
+export const objectsCut = (objects: number, reason: 'changing' | 'bounds'): Gap => ({
   code: 'INSIDE_CUT',
   what:
     reason === 'bounds'

@@ -14,10 +14,10 @@ import {
   TYPE,
 } from '../../parse/python/layouts.ts';
 import { decodeText, textForm } from '../../parse/python/text.ts';
-import type { Memory } from './memory.ts';
+import type { ReadableMemory } from './memory.ts';
 
 /** Objects of one interpreter's memory, and what is known of their types. */
-export type Heap = { memory: Memory; layout: Layout; types: Map<number, Type> };
+export type Heap = { memory: ReadableMemory; layout: Layout; types: Map<number, Type> };
 
 /** What of a type is needed over and over. */
 export type Type = {

@@ -3,10 +3,10 @@ import type { Gap } from '../../model/snapshot.ts';
 import type { Mapping } from '../../parse/memory-maps.ts';
 import { DEBUG_COOKIE, DEBUG_OFFSETS_SIZE, readDebugOffsets } from '../../parse/python/debug-offsets.ts';
 import { LAYOUTS, type Layout } from '../../parse/python/layouts.ts';
-import { imageOf, isExpected, namedVersion, readSymbols } from './find.ts';
+import { type Image, imageOf, isExpected, namedVersion, readSymbols, type Symbols } from './find.ts';
 import * as gaps from './gaps.ts';
 import { entries, find, type Heap, text } from './heap.ts';
-import type { Memory } from './memory.ts';
+import type { ReadableMemory } from './memory.ts';
 import { interpreters } from './threads.ts';
 
 /** A CPython whose memory is understood: where its state is, and in which version's layout. */
@@ -14,11 +14,13 @@ export type Interpreter = { heap: Heap; runtime: number; version: string };
 
 const OLDEST = 7;
 const NEWEST = 13;
+/** The symbol Py_Version. */
+const VERSION_SINCE = 11;
 
 /** Finds the interpreter in a process, or says why that cannot be. */
 export function findInterpreter(
   pid: number,
-  memory: Memory,
+  memory: ReadableMemory,
   maps: readonly Mapping[],
   exe: string | undefined,
 ): Interpreter | Gap {
@@ -29,7 +31,8 @@ export function findInterpreter(
     return gaps.unsupported(pid, 'no CPython that was found (neither libpython nor the executable is mapped)');
   const named = namedVersion(image.path, maps);
   if (named?.major === 2) return gaps.unsupported(pid, `Python 2.${named.minor}`);
-  const symbols = readSymbols(pid, image);
+  const symbols = symbolsOf(pid, image, named === undefined || named.minor >= VERSION_SINCE);
+  if (symbols === undefined) return gaps.unsupported(pid, 'an executable that is no little-endian ELF file of 64 bits');
   if (symbols.runtime === undefined) {
     const version = named ? `CPython ${named.major}.${named.minor}` : 'a Python';
     const old = named && named.minor < OLDEST;
@@ -51,11 +54,20 @@ export function findInterpreter(
   return confirmed(pid, { memory, layout, types: new Map() }, symbols.runtime, minor);
 }
 
+function symbolsOf(pid: number, image: Image, hasVersion: boolean): Symbols | undefined {
+  try {
+    return readSymbols(pid, image, hasVersion);
+  } catch (error) {
+    if (error instanceof ParseError) return undefined;
+    throw error;
+  }
+}
+
 /** PY_VERSION_HEX; undefined where it is no version of 3. */
 const minorOf = (hex: number): number | undefined => (hex >>> 24 === 3 ? (hex >>> 16) & 0xff : undefined);
 
 /** From 3.13 on the interpreter tells where its fields are; undefined for a build without the GIL. */
-function layoutOf(memory: Memory, runtime: number, table: Layout, minor: number): Layout | undefined {
+function layoutOf(memory: ReadableMemory, runtime: number, table: Layout, minor: number): Layout | undefined {
   if (minor < NEWEST) return table;
   const bytes = memory.read(runtime, DEBUG_OFFSETS_SIZE);
   if (String.fromCharCode(...bytes.subarray(0, DEBUG_COOKIE.length)) !== DEBUG_COOKIE) return table;

@@ -10,13 +10,25 @@ const MOST_LENGTH = 1024 * 1024;
 /** User space ends here on x86_64 with four levels of page tables; a pointer above is none. */
 const USER_END = 2 ** 48;
 
+const MOST_FREE = 1024;
+
 type Page = { bytes: Uint8Array; view: DataView };
 
-/** The memory of a process, only to be read. Addresses are numbers: those of user space fit into a double. */
+function newPage(): Page {
+  const bytes = new Uint8Array(PAGE);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
+
+/** What is asked of a process's memory. Addresses are numbers: those of user space fit into a double. */
+export type ReadableMemory = Pick<Memory, 'u64' | 'u32' | 's32' | 'u8' | 'read' | 'cString' | 'forget'>;
+
+/** The memory of a process, only to be read. */
 export class Memory {
   readonly #pid: number;
   readonly #fd: number;
   readonly #pages = new Map<number, Page>();
+  /** Forgotten pages, to be filled again: to make new ones took more time than to read them. */
+  readonly #free: Page[] = [];
 
   constructor(pid: number) {
     this.#pid = pid;
@@ -37,10 +49,9 @@ export class Memory {
     let page = this.#pages.get(number);
     if (!page) {
       if (!(address >= PAGE && address < USER_END)) throw new SystemError('EFAULT', `read /proc/${this.#pid}/mem`);
-      if (this.#pages.size >= MOST_PAGES) this.#pages.clear();
-      const bytes = new Uint8Array(PAGE);
-      this.#fill(bytes, number * PAGE);
-      page = { bytes, view: new DataView(bytes.buffer) };
+      if (this.#pages.size >= MOST_PAGES) this.forget();
+      page = this.#free.pop() ?? newPage();
+      this.#fill(page.bytes, number * PAGE);
       this.#pages.set(number, page);
     }
     return page;
@@ -60,6 +71,7 @@ export class Memory {
 
   /** What was read stays known until this is called. */
   forget(): void {
+    for (const page of this.#pages.values()) if (this.#free.length < MOST_FREE) this.#free.push(page);
     this.#pages.clear();
   }
 

@@ -11,7 +11,7 @@ import { interpreters } from './threads.ts';
 import { unlessTorn } from './torn.ts';
 
 const MOST_OBJECTS = 5_000_000;
-const MOST_WALK_MS = 15_000;
+const MOST_WALK_MS = 10_000;
 const MOST_SOCKETS = 100_000;
 const MOST_TASKS = 5000;
 const MOST_REFERRED = 50;
