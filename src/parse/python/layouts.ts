@@ -7,7 +7,7 @@
 export type LineTable = 'lnotab' | 'linetable' | 'locations';
 
 /** Where an object keeps its attributes. */
-export type Attributes = 'dict' | 'values' | 'tagged' | 'inline';
+type Attributes = 'dict' | 'values' | 'tagged' | 'inline';
 
 export type Layout = {
   lines: LineTable;

@@ -8,10 +8,10 @@ const MOST_FILES = 300;
 
 const CONNECTING = new Set(['connect', 'accept', 'accept4']);
 
-// The interpreter with its own modules, the C library, what only answers for OpenSSL in Python's ssl, and what connects to
-// services of the same machine alone.
+// The interpreter with its own modules, the C library, OpenSSL (which has functions for sockets that Python does not use; the
+// package cryptography has a copy of it inside), and what connects to services of the same machine alone.
 const OWN =
-  /\/(?:lib-dynload\/[^/]*|(?:lib)?python[0-9][^/]*|lib(?:c|pthread|resolv|anl|nsl|nss_[a-z0-9]+|crypto|ssl|uuid|dbus-1|systemd)[-.][^/]*|ld-[^/]*)$/;
+  /\/(?:cryptography\/hazmat\/bindings\/[^/]*|lib-dynload\/[^/]*|(?:lib)?python[^/]*|lib(?:c|pthread|resolv|anl|nsl|nss_[a-z0-9]+|crypto|ssl|uuid|dbus-1|systemd)[-.][^/]*|ld-[^/]*)$/;
 
 /** Libraries in a process that make connections themselves: such a connection has no socket object of Python's. */
 export function connectingLibraries(pid: number, maps: readonly Mapping[], exe: string | undefined): string[] {

@@ -58,7 +58,7 @@ function fdOf(heap: Heap, address: number, type: Type, kind: Kind): number | und
 }
 
 /** Module and qualified name of a class: `socket.socket`, `ssl.SSLSocket`. */
-export function typeName(heap: Heap, type: Type): string {
+function typeName(heap: Heap, type: Type): string {
   const { memory, layout } = heap;
   if ((type.flags & HEAP_TYPE) === 0) return type.name;
   try {
