@@ -96,15 +96,23 @@ def many_ways():
     asyncio.run(main())
 
 
+ARRIVED = []
+
+
 def deep(depth):
-    return deep(depth - 1) if depth else NEVER.wait()
+    if depth:
+        return deep(depth - 1)
+    ARRIVED.append(depth)
+    return NEVER.wait()
 
 
 def threads(count):
     kept = [stuck() for _ in range(5)]
     for _ in range(count):
         threading.Thread(target=deep, args=(20,), daemon=True).start()
-    time.sleep(0.2)
+    while len(ARRIVED) < count:
+        time.sleep(0.01)
+    time.sleep(0.2)  # the last ones still have a step to go
     print("READY", flush=True)
     NEVER.wait()
 
@@ -161,6 +169,22 @@ def churn(count):
         socket.socket().close()
 
 
+def interpreter(_count):
+    """A second interpreter in the process, from 3.8 on."""
+    kept = [stuck()]
+    sleeper = "import time\ndef waits():\n    time.sleep(1000)\nwaits()"
+    try:
+        import _interpreters as module
+        run = module.exec
+    except ImportError:
+        import _xxsubinterpreters as module
+        run = module.run_string
+    threading.Thread(target=run, args=(module.create(), sleeper), daemon=True).start()
+    time.sleep(0.3)
+    print("READY", flush=True)
+    NEVER.wait()
+
+
 def foreign(library):
     """Loads a library that makes connections itself."""
     kept = [stuck()]
@@ -183,5 +207,5 @@ if sys.argv[1] == "ways":
 elif sys.argv[1] == "foreign":
     foreign(sys.argv[2])
 else:
-    cases = {"threads": threads, "objects": objects, "busy": busy, "churn": churn, "detached": detached}
-    cases[sys.argv[1]](int(sys.argv[2]))
+    cases = [threads, objects, busy, churn, detached, interpreter]
+    {case.__name__: case for case in cases}[sys.argv[1]](int(sys.argv[2]))

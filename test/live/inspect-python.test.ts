@@ -318,6 +318,49 @@ test(
     ),
 );
 
+// The interpreter's file is where only that process sees it.
+const PRIVATE = `
+mount -t tmpfs tmpfs /mnt
+file=$(readlink -f /usr/bin/python3)
+cp "$file" /mnt/
+PYTHONHOME=/usr exec "/mnt/$(basename "$file")" "$0" threads 3
+`;
+
+test(
+  'an interpreter that only its own mount namespace has is read there',
+  {
+    skip: missing('root', 'python3', 'unshare'),
+  },
+  () =>
+    withProgram(['unshare', '--mount', 'sh', '-e', '-c', PRIVATE, PROGRAM], async ({ pid }) => {
+      const inside = await inspect(pid);
+      assert.deepEqual(inside.gaps, []);
+      assert.equal(inside.strands?.length, 4);
+      assert.equal(inside.objectsComplete, true);
+    }),
+);
+
+const newest = supported.at(-1);
+
+test(
+  'threads of a second interpreter are told, without a number that could be another thread’s',
+  {
+    skip: skip || (newest && minorOf(newest.version) < 8 && 'needs a python3 of 3.8 or later'),
+  },
+  () =>
+    withProgram([newest?.path ?? 'python3', '-W', 'ignore', PROGRAM, 'interpreter', '0'], async ({ pid }) => {
+      const inside = await inspect(pid);
+      assert.deepEqual(inside.gaps, []);
+      const second = inside.strands?.filter(({ frames }) => frames[0]?.function === 'waits') ?? [];
+      assert.deepEqual(
+        second.map(({ frames, tid, name }) => [frames[0]?.file, frames[0]?.line, tid, name]),
+        [['<string>', 3, undefined, undefined]],
+      );
+      const others = inside.strands?.flatMap(({ tid }) => tid ?? []).sort();
+      assert.deepEqual(others?.map(String), readdirSync(`/proc/${pid}/task`).sort());
+    }),
+);
+
 test('a stopped program is looked into, and stays stopped', { skip }, () =>
   withProgram([python, PROGRAM, 'threads', '3'], async ({ pid }) => {
     const { subject } = await subjectOf(pid, 'read');
