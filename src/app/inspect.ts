@@ -165,6 +165,7 @@ const inspectNative: Inspector = async (subject) =>
 const BY_RUNTIME: Partial<Record<Runtime, Inspector>> = {
   java: async (subject) => (await import('../runtimes/java/inspect.ts')).inspectJava(subject),
   node: async (subject) => (await import('../runtimes/node/inspect.ts')).inspectNode(subject),
+  python: async (subject) => (await import('../runtimes/python/inspect.ts')).inspectPython(subject),
   go: async (subject, pprof) =>
     (await import('../runtimes/go/inspect.ts')).inspectGo(subject, pprof === undefined ? {} : { pprof }),
   native: inspectNative,
