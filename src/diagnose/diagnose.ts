@@ -23,7 +23,7 @@ import { ageEvidence, answerEvidence, holderEvidence, receiveQueueEvidence, thre
 import { forecastOf } from './forecast.ts';
 import { codeOf } from './inside/code.ts';
 import { judgeInside } from './inside/judge.ts';
-import { stepsInside } from './inside/steps.ts';
+import { stepsInCode, stepsInside } from './inside/steps.ts';
 import { Ties } from './inside/ties.ts';
 import { StrandWords } from './inside/words.ts';
 import type { Judged, JudgedCase } from './judged.ts';
@@ -114,6 +114,7 @@ function findingOf(
       ...ageEvidence(subject),
     ]),
     next: [
+      ...stepsInCode(told, code),
       ...stepsOf(told, subject, snapshot, judged.severity, within?.inside),
       ...(judged.severity === 'ok' ? [] : relief(subject, snapshot)),
     ],

@@ -49,7 +49,7 @@ function saying({ role, sockets = 0, strands = 0, of = 0, kind = 'thread', what 
     case 'made':
       return `made ${these}`;
     case 'refers':
-      return `${what} still refers to ${these}`;
+      return `${what} still refers to ${these}${of > 0 ? `, of ${formatNumber(of)} that were followed` : ''}`;
   }
 }
 

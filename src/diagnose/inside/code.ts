@@ -97,11 +97,21 @@ function making({ sockets }: Case, ties: Ties): CodePlace[] {
   return places.most;
 }
 
+/** Only some objects are followed to what refers to them, for that is dear: of how many, is said. */
 function referring({ sockets }: Case, ties: Ties): CodePlace[] {
   const places = new Places();
-  for (const socket of sockets) for (const by of ties.objectOf(socket)?.referredBy ?? []) places.add('refers', [], by);
-  return places.most.slice(0, 2);
+  let followed = 0;
+  for (const socket of sockets) {
+    const by = ties.objectOf(socket)?.referredBy;
+    if (!by) continue;
+    followed++;
+    for (const it of by) places.add('refers', [], it);
+  }
+  const most = places.most.slice(0, MOST_REFERRING);
+  return followed < sockets.length ? most.map((place) => ({ ...place, of: followed })) : most;
 }
+
+const MOST_REFERRING = 2;
 
 function deadlocked({ inside }: Ties): CodePlace[] {
   const inCircle = new Set(inside.deadlocks?.flatMap(({ strands }) => strands));
