@@ -24,7 +24,7 @@ import { forecastOf } from './forecast.ts';
 import { codeOf } from './inside/code.ts';
 import { judgeInside } from './inside/judge.ts';
 import { stepsInCode, stepsInside } from './inside/steps.ts';
-import { Ties } from './inside/ties.ts';
+import { Ties, tiesOfCase } from './inside/ties.ts';
 import { StrandWords } from './inside/words.ts';
 import type { Judged, JudgedCase } from './judged.ts';
 import { type Found, patternsOf } from './patterns.ts';
@@ -92,7 +92,7 @@ function findingOf(
   // Whether young sockets are on their way out is no longer the question when they have filled the table.
   const tooMany = cause === 'churn' && judged.severity !== 'ok';
   const told = tooMany ? 'unknown' : cause;
-  const within = subject.process && ties.get(subject.process.pid);
+  const within = tiesOfCase(subject, ties);
   const code = within && codeOf(subject, told, within, new StrandWords(snapshot));
   return {
     ...judged,
@@ -166,7 +166,7 @@ function heldByProcess(cases: Case[]): Map<Process, number> {
 /** What the program says of itself, where it was looked into, outweighs what the rules conclude from outside. */
 function causeOf(subject: Case, snapshot: Snapshot, ties: ReadonlyMap<number, Ties>): Judged {
   const outside = causeFromOutside(subject, snapshot);
-  const within = subject.process && ties.get(subject.process.pid);
+  const within = tiesOfCase(subject, ties);
   return within ? judgeInside(subject, within, outside) : outside;
 }
 

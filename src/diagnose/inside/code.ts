@@ -21,7 +21,7 @@ export function codeOf(subject: Case, cause: Cause, ties: Ties, words: StrandWor
     ...readEnds(subject, ties),
     ...handlers(subject, ties),
     ...making(subject, ties),
-    ...referring(subject, ties),
+    ...(cause === 'stalled' ? [] : referring(subject, ties)),
   ].slice(0, MOST_PLACES);
 }
 

@@ -177,8 +177,8 @@ function byThreads(strands: Strand[], outside: Judged): Judged {
   if (!largest || !frame) return outside;
   const total = working.reduce((sum, it) => sum + countOf(it), 0);
   const evidence = {
-    fact: `${formatNumber(largest.count)} of ${plural(total, 'thread')} with a stack ${largest.count === 1 ? 'is' : 'are'} in ${placeText(frame)}`,
-    says: 'the same line of the program, called and not returned',
+    fact: `${total === 1 ? 'the only thread' : `${formatNumber(largest.count)} of ${plural(total, 'thread')}`} with a stack ${largest.count === 1 ? 'is' : 'are'} in ${placeText(frame)}`,
+    says: `${largest.count > 1 ? 'the same line of the program' : 'a line of the program'}, called and not returned`,
   };
   return { ...outside, evidence: [evidence, ...outside.evidence] };
 }

@@ -1,3 +1,4 @@
+import type { Case } from '../../model/finding.ts';
 import type { EndRead, Inside, SocketObject } from '../../model/inside.ts';
 import type { Process } from '../../model/process.ts';
 import type { Endpoint, TcpSocket } from '../../model/socket.ts';
@@ -35,6 +36,23 @@ export class Ties {
   endReadOf({ peer }: TcpSocket): EndRead | undefined {
     return this.#endReads.get(endKey(peer));
   }
+}
+
+/**
+ * What was seen inside the holder of a case; of an accept queue, in all processes that could accept, for with forked workers it is
+ * they who do.
+ */
+export function tiesOfCase({ kind, process, coHolders }: Case, ties: ReadonlyMap<number, Ties>): Ties | undefined {
+  const own = process && ties.get(process.pid);
+  if (kind !== 'backlog' || !process) return own;
+  const all = [own, ...coHolders.map((it) => ties.get(it.process.pid))].filter((it) => it !== undefined);
+  const [first] = all;
+  if (!first || all.length === 1) return first;
+  return new Ties(process, {
+    ...first.inside,
+    strands: all.flatMap(({ inside }) => inside.strands ?? []),
+    deadlocks: all.flatMap(({ inside }) => inside.deadlocks ?? []),
+  });
 }
 
 const plain = (address: string): string => address.replace(/^::ffff:(?=[0-9.]+$)/i, '').replace(/%.*$/, '');

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { diagnose } from '../../../src/diagnose/diagnose.ts';
 import type { CodePlace } from '../../../src/model/finding.ts';
 import type { Inside } from '../../../src/model/inside.ts';
 import { findingsWith, frame, inside, objectFor, strand } from '../../helpers/inside.ts';
+import { endpoint, holding, listener, process, snapshot, times, unaccepted } from '../../helpers/model.ts';
 import { EPOLLIN, inbound, LOCKED, type Scene, snapshotOf } from '../../helpers/scene.ts';
 
 const codeIn = (scene: Scene, seen: Partial<Inside>): CodePlace[] =>
@@ -84,4 +86,19 @@ test('what still refers to the sockets, and where they were made, is told with t
       ['refers', 12, 'dict Server.sessions'],
     ],
   );
+});
+
+test('of an accept queue, the workers that could accept are told with the line that keeps them', () => {
+  const queue = listener({ inode: 900, queue: 129 });
+  const worker = (pid: number) => process({ pid, parent: 812, sockets: holding(queue) });
+  const of = snapshot({
+    sockets: times(5, (i) => unaccepted({ peer: endpoint(`10.0.0.5:${40_000 + i}`) })),
+    listeners: [queue],
+    processes: [process({ sockets: holding(queue) }), worker(813), worker(814)],
+  });
+  const seen = (pid: number) =>
+    [pid, inside({ strands: [strand(['run recv', 'price app.py:7'], { tid: pid })] })] as const;
+  const [finding] = diagnose(of, undefined, new Map([[812, inside()], seen(813), seen(814)])).findings;
+  assert.equal(finding?.cause, 'accept-backlog');
+  assert.deepEqual([finding.code?.[0]?.frame?.function, finding.code?.[0]?.strands], ['price', 2]);
 });

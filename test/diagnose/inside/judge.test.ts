@@ -142,7 +142,7 @@ test('threads that rest in their pools take back a stall that was only likely', 
   assert.match(toldInside(scene, { strands: working })[0] ?? '', /^stalled/);
   assert.match(
     factsInside(scene, { strands: working }),
-    /1 of 1 thread with a stack is in Cache\.get \(app\/cache\.py:31\)/,
+    /the only thread with a stack is in Cache\.get \(app\/cache\.py:31\)/,
   );
 });
 
