@@ -57,7 +57,7 @@ function stepsOf(cause: Cause, advice: Advice | undefined, subject: Case, asRoot
       return [
         ...resume(process),
         ...(silent.length > 0 ? silent : [{ why: `find out why ${nameOf(worker)} does not call accept() on ${at}` }]),
-        ...lookAtThreads(worker),
+        ...lookAtThreads(process ?? worker), // which looks at its workers too
         ...fixes({ inbound: true, outbound: false, ports: [] }),
       ];
     }
