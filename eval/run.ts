@@ -14,6 +14,7 @@ const HELP = `usage: npm run eval -- [PART ...] [--json] [--keep DIR] [--list]
 Plays the programs of workloads/eval.json whose name contains a PART (all of them without one), runs the report on
 each, and compares. docs/accuracy.md says what is measured.
 
+  --inside     judge after a look inside (unclosed inspect --attach)
   --json       the outcomes as JSON
   --keep DIR   save a recording and the truth of each as DIR/NAME
   --list       name them
@@ -27,6 +28,7 @@ const AGEING_MS = (STUCK_AFTER_SECONDS + 0.4) * 1000;
 const { values: options, positionals: parts } = parseArgs({
   allowPositionals: true,
   options: {
+    inside: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     keep: { type: 'string' },
     list: { type: 'boolean', default: false },
@@ -101,7 +103,14 @@ async function play(workload: Workload, folder: string): Promise<Outcome> {
     return await onStage(workload.name, folder, async ({ ready, unclosed }) => {
       await sleep(AGEING_MS);
       const pids = ready.pids.flatMap((pid) => ['-p', String(pid)]);
-      const { code, stdout, stderr } = await unclosed('--json', '--stuck-after', `${STUCK_AFTER_SECONDS}s`, ...pids);
+      const look = options.inside ? ['inspect', '--attach', '--no-logs'] : [];
+      const { code, stdout, stderr } = await unclosed(
+        ...look,
+        '--json',
+        '--stuck-after',
+        `${STUCK_AFTER_SECONDS}s`,
+        ...pids,
+      );
       if (code !== 0 && code !== 1) return { workload, failed: `unclosed ended with ${code}: ${stderr.trim()}` };
       if (options.keep !== undefined) {
         const kept = join(resolve(options.keep), workload.name);
@@ -109,7 +118,9 @@ async function play(workload: Workload, folder: string): Promise<Outcome> {
         await unclosed('record', join(kept, 'raw'), ...pids, '--stuck-after', `${STUCK_AFTER_SECONDS}s`);
         writeFileSync(join(kept, 'truth.json'), `${JSON.stringify({ ...workload, ...ready }, null, 2)}\n`);
       }
-      return { workload, verdict: judge(JSON.parse(stdout).findings, workload.truth, ready) };
+      const answer = JSON.parse(stdout);
+      const { findings } = options.inside ? answer.report : answer;
+      return { workload, verdict: judge(findings, workload.truth, ready) };
     });
   } catch (error) {
     return { workload, failed: error instanceof Error ? error.message : String(error) };

@@ -1,4 +1,4 @@
-import type { Case, Evidence } from '../../model/finding.ts';
+import type { Case, Cause, Evidence } from '../../model/finding.ts';
 import type { Inside, Strand } from '../../model/inside.ts';
 import { placeText } from '../../model/place-text.ts';
 import { formatNumber, plural } from '../../model/words.ts';
@@ -46,8 +46,12 @@ function byEndReads(subject: Case, ties: Ties, outside: Judged): Judged | undefi
   return because(outside, 'missing-close', open.length >= ENOUGH_ENDS ? 'proven' : 'likely', [evidence]);
 }
 
+/** What the state of objects speaks about. Who still sends, relays, or has come to a standstill does so whatever their state. */
+const OF_OBJECTS: ReadonlySet<Cause> = new Set(['unknown', 'missing-close', 'forgotten', 'not-reading', 'stale-pool']);
+
 function byObjects(subject: Case, ties: Ties, outside: Judged): Judged | undefined {
   const { sockets } = subject;
+  if (!OF_OBJECTS.has(outside.cause)) return undefined;
   const objects = sockets.flatMap((socket) => ties.objectOf(socket) ?? []);
   const all = sockets.length;
   const of = (count: number): string => `${formatNumber(count)} of ${formatNumber(all)}`;
@@ -75,12 +79,22 @@ function byObjects(subject: Case, ties: Ties, outside: Judged): Judged | undefin
       },
     ]);
   }
-  const paused = objects.filter((it) => it.paused === true || it.neverRead === true);
+  const unread = objects.filter((it) => it.neverRead === true);
+  if (most(unread.length)) {
+    const cause = outside.cause === 'not-reading' ? 'not-reading' : 'forgotten';
+    return because(outside, cause, outside.cause === 'unknown' ? 'likely' : 'proven', [
+      {
+        fact: `nobody has begun to read from ${of(unread.length)} (${type})`,
+        says: 'what came stays where it is, and the end behind it',
+      },
+    ]);
+  }
+  const paused = objects.filter((it) => it.paused === true);
   if (most(paused.length)) {
     return because(outside, 'not-reading', 'proven', [
       {
-        fact: `the program does not read from ${of(paused.length)} (${type}): ${paused.every((it) => it.neverRead) ? 'nobody has begun to' : 'reading is switched off'}`,
-        says: 'it is not told of the end before it has taken what came before',
+        fact: `reading is switched off on ${of(paused.length)} (${type})`,
+        says: 'the program is not told of the end before it has taken what came before',
       },
     ]);
   }
@@ -132,6 +146,8 @@ function byLoop(strands: Strand[], outside: Judged): Judged | undefined {
 /** So near to the number of sockets, a group of goroutines is the handlers of these. */
 const SAME_NUMBER = 0.1;
 const FEW = 5;
+/** So many, and one more or less, is no chance. */
+const MANY = 20;
 
 /** Handlers that are stuck and handlers that have returned look alike from outside, where a runtime reads on their behalf. */
 function byGoroutines({ sockets, kind }: Case, strands: Strand[], outside: Judged): Judged | undefined {
@@ -148,7 +164,8 @@ function byGoroutines({ sockets, kind }: Case, strands: Strand[], outside: Judge
       fact: `${plural(matching.count, 'goroutine')} ${matching.count === 1 ? 'is' : 'are'} in ${placeText(frame)} (${matching.strand.state ?? 'state unknown'}), for ${plural(sockets.length, 'socket')}`,
       says: 'the handlers have not returned: whoever waits there cannot close',
     };
-    return because(outside, 'stalled', sockets.length >= FEW ? 'proven' : 'likely', [evidence]);
+    const exact = sockets.length >= MANY && Math.abs(matching.count - sockets.length) <= 1;
+    return because(outside, 'stalled', exact ? 'proven' : 'likely', [evidence]);
   }
   const most = Math.max(0, ...own.map(({ count }) => count));
   if (outside.cause !== 'unknown' || most * 2 > sockets.length || sockets.length < FEW) return undefined;

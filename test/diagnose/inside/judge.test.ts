@@ -100,25 +100,36 @@ test('a deadlock makes a stall sure, and is told beside another cause without ta
   assert.match(factsInside(READ, { deadlocks }), /worker-1, worker-2 wait for each other's locks/);
 });
 
-const GO: Scene = { stuck: inbound(12), events: EPOLLET | EPOLLIN, holder: { runtime: 'go' } };
+test('objects say nothing against one that still sends', () => {
+  const sending: Scene = { stuck: inbound(12, { lastDataSentMs: 1, lastAckReceivedMs: 1, bytesAcked: 5000 }) };
+  const objects = sending.stuck.map((it, i) => objectFor(i, it, { endDelivered: true }));
+  assert.deepEqual(toldInside(sending, { objects }), told(sending));
+});
+
+test('what nobody has begun to read is forgotten, as surely as it seemed from outside', () => {
+  const objects = END.stuck.map((it, i) => objectFor(i, it, { neverRead: true, paused: true }));
+  assert.deepEqual(toldInside(END, { objects }), ['forgotten proven 12']);
+});
+
+const GO: Scene = { stuck: inbound(21), events: EPOLLET | EPOLLIN, holder: { runtime: 'go' } };
 
 test('as many goroutines in one place as there are sockets are their handlers, and have not returned', () => {
   const strands = [
     strand(['run runtime.gopark', 'main.handle /app/main.go:42'], {
       kind: 'goroutine',
-      count: 12,
+      count: 21,
       state: 'chan receive',
     }),
     strand(['main.main /app/main.go:10'], { kind: 'goroutine', state: 'IO wait' }),
   ];
-  assert.deepEqual(toldInside(GO, { strands }), ['stalled proven 12']);
+  assert.deepEqual(toldInside(GO, { strands }), ['stalled proven 21']);
   const [finding] = findingsWith(inside({ strands }), snapshotOf(GO));
   assert.deepEqual(finding?.code?.[0]?.frame?.function, 'main.handle');
 });
 
 test('without goroutines in their place, handlers have returned and left the connections', () => {
   const strands = [strand(['main.main /app/main.go:10'], { kind: 'goroutine', state: 'IO wait' })];
-  assert.deepEqual(toldInside(GO, { strands }), ['missing-close likely 12']);
+  assert.deepEqual(toldInside(GO, { strands }), ['missing-close likely 21']);
 });
 
 test('an event loop that was found computing proves the stall, with its line', () => {
