@@ -15,3 +15,7 @@ const shortFile = (file: string): string => {
 
 /** Runtimes have their own words for a function without a name; its place says more. */
 const ANONYMOUS = /^(?:\(anonymous\)|<anonymous>|<module>)?$/;
+
+/** What refers to an object, in a form in which requests for one thing after the other are of one kind. */
+export const referenceText = (by: string): string =>
+  by.startsWith('http.ClientRequest') ? by.replace(/[0-9a-f-]*[0-9][0-9a-f-]*/g, '…') : by;

@@ -1,6 +1,6 @@
 import type { Inside, SocketObject, StrandView } from '../model/inside.ts';
 import type { Inspection } from '../model/inspection.ts';
-import { placeText } from '../model/place-text.ts';
+import { placeText, referenceText } from '../model/place-text.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
 import { eachOf, renderStack } from './code.ts';
 import { renderLogs } from './logs.ts';
@@ -123,7 +123,7 @@ function objectText(object: SocketObject): string {
       .filter(({ origin }) => origin === 'application')
       .slice(0, 1)
       .map((frame) => `made in ${placeText(frame)}`),
-    ...referredBy.map((it) => `referred to by ${it}`),
+    ...referredBy.map((it) => `referred to by ${referenceText(it)}`),
   ];
   return [object.type, ...states].join(' · ');
 }

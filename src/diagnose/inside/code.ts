@@ -1,5 +1,6 @@
 import type { Case, Cause, CodePlace, CodeRole } from '../../model/finding.ts';
 import type { Frame, Strand } from '../../model/inside.ts';
+import { referenceText } from '../../model/place-text.ts';
 import type { TcpSocket } from '../../model/socket.ts';
 import { callersOf, countOf, groupStrands, isAtRest, ownFrame } from './strands.ts';
 import type { Ties } from './ties.ts';
@@ -105,17 +106,13 @@ function referring({ sockets }: Case, ties: Ties): CodePlace[] {
     const by = ties.objectOf(socket)?.referredBy;
     if (!by) continue;
     followed++;
-    for (const it of by) places.add('refers', [], alike(it));
+    for (const it of by) places.add('refers', [], referenceText(it));
   }
   const most = places.most.slice(0, MOST_REFERRING);
   return followed < sockets.length ? most.map((place) => ({ ...place, of: followed })) : most;
 }
 
 const MOST_REFERRING = 2;
-
-/** Requests for one thing after the other are of one kind. */
-const alike = (by: string): string =>
-  by.startsWith('http.ClientRequest') ? by.replace(/[0-9a-f-]*[0-9][0-9a-f-]*/g, '…') : by;
 
 function deadlocked({ inside }: Ties): CodePlace[] {
   const inCircle = new Set(inside.deadlocks?.flatMap(({ strands }) => strands));
