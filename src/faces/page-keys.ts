@@ -4,12 +4,13 @@ import { placeOf, type SocketSort, type Sort, sortedRows, type View } from '../r
 /** A key as Node's readline names it: `name` for those that have one, `sequence` is what was sent. */
 export type Key = { name?: string; sequence?: string; ctrl?: boolean };
 
-/** What a key leads to: another view, the end, a filter to be tried, or back to the shell for a while. */
+/** What a key leads to: another view, the end, a filter to be tried, a command to be run, or back to the shell for a while. */
 export type Pressed =
   | { kind: 'view'; view: View }
   | { kind: 'quit' }
   | { kind: 'suspend' }
-  | { kind: 'filter'; text: string };
+  | { kind: 'filter'; text: string }
+  | { kind: 'run'; command: 'inspect' | 'relieve'; pid: number };
 
 const SORTS: Readonly<Record<string, Sort>> = {
   w: 'worst',
@@ -35,6 +36,11 @@ export function press(key: Key, view: View, frame: WatchFrame, height: number): 
   if (key.name === 'space') return show({ ...view, paused: !view.paused });
   if (view.page === 'help') return show(pressInHelp(key, view, height));
   if (key.sequence === '?') return show({ ...view, page: 'help', scroll: 0 });
+  if (view.page === 'output') return show(pressInOutput(key, view, height));
+  if (view.page === 'process') {
+    const run = commandFor(key, view, frame);
+    if (run) return run;
+  }
   return show(view.page === 'table' ? pressInTable(key, view, frame, height) : pressInDetail(key, view, frame, height));
 }
 
@@ -71,7 +77,22 @@ function pressInTable(key: Key, view: View, frame: WatchFrame, height: number): 
   return { ...view, selected: row.key };
 }
 
-// What can be done about a process (a command of ours that works on its pid) belongs here, and in KEYS of page.ts.
+const COMMANDS: Readonly<Record<string, 'inspect' | 'relieve'>> = { i: 'inspect', R: 'relieve' };
+
+/** What can be done about a process: a command of ours that only looks. */
+function commandFor({ sequence = '' }: Key, view: View, frame: WatchFrame): Pressed | undefined {
+  const command = Object.hasOwn(COMMANDS, sequence) ? COMMANDS[sequence] : undefined;
+  const rows = sortedRows(frame, view);
+  const pid = rows[placeOf(rows, view)]?.finding.subject.process?.pid;
+  return command && pid !== undefined ? { kind: 'run', command, pid } : undefined;
+}
+
+function pressInOutput(key: Key, view: View, height: number): View {
+  if (!isBack(key)) return { ...view, scroll: moved(key, view.scroll, (view.output?.lines?.length ?? 1) - 1, height) };
+  const { output: _output, ...rest } = view;
+  return { ...rest, page: 'process', scroll: 0 };
+}
+
 function pressInDetail(key: Key, view: View, frame: WatchFrame, height: number): View {
   if (isBack(key)) return { ...view, page: 'table', scroll: 0 };
   if (key.name === 'tab') return { ...view, page: view.page === 'process' ? 'sockets' : 'process', scroll: 0 };

@@ -5,7 +5,7 @@ import { UnclosedError } from '../model/errors.ts';
 import type { SocketRow } from '../model/finding.ts';
 import type { WatchFrame } from '../model/watch.ts';
 import { renderPage } from '../render/watch/page.ts';
-import { FIRST_VIEW, type PageOptions, placeOf, sortedRows, type View } from '../render/watch/view.ts';
+import { FIRST_VIEW, type Output, type PageOptions, placeOf, sortedRows, type View } from '../render/watch/view.ts';
 import { FILTER, readFilter, readPids } from './arguments.ts';
 import { usage } from './command.ts';
 import { type Key, press } from './page-keys.ts';
@@ -18,6 +18,8 @@ export type PageSetup = {
   options: Omit<PageOptions, 'width' | 'height'>;
   filterText: string;
   filter: Filter;
+  /** Runs a command of ours, and gives the lines that it prints. Never fails: what went wrong is in the lines. */
+  run(argv: readonly string[]): Promise<string[]>;
   /** Quits. */
   quit(): void;
 };
@@ -110,6 +112,7 @@ class WatchPage {
     if (pressed.kind === 'quit') quit();
     else if (pressed.kind === 'suspend') this.#suspend();
     else if (pressed.kind === 'filter') this.#tryFilter(pressed.text);
+    else if (pressed.kind === 'run') this.#runCommand(pressed.command, pressed.pid);
     else {
       if (this.#view.paused && !pressed.view.paused) this.#frame = this.#latest;
       this.#view = pressed.view;
@@ -128,6 +131,17 @@ class WatchPage {
       if (!(error instanceof UnclosedError)) throw error;
       this.#view = { ...view, prompt: { text, problem: `${error.message}: ${error.remedy}` } };
     }
+  }
+
+  /** What it has printed replaces the page, if that is still waited for. */
+  #runCommand(command: 'inspect' | 'relieve', pid: number): void {
+    const output: Output = { title: `unclosed ${command} ${pid}` };
+    this.#view = { ...this.#view, page: 'output', output, scroll: 0 };
+    void this.#setup.run([command, String(pid)]).then((lines) => {
+      if (this.#view.output !== output) return;
+      this.#view = { ...this.#view, output: { ...output, lines } };
+      this.#guard(() => this.#draw());
+    });
   }
 
   #suspend(): void {

@@ -8,6 +8,7 @@ import type { WatchFrame } from '../model/watch.ts';
 import { FILTER, LIMITS, OUTPUT, oneOf, READING, readCapture, readFilter, readLimits, readPids } from './arguments.ts';
 import { command, type Surroundings, usage, type Values } from './command.ts';
 import { EXIT } from './exit.ts';
+import { runOwnCommand } from './own-command.ts';
 import { pageWidth, terminalPaint } from './terminal.ts';
 
 const HELP = `unclosed watch [PID]: shows leaks as they grow, until you end it. On a terminal it is a page
@@ -132,6 +133,7 @@ async function onPage({ values, surroundings, watcher, options, pace, quit }: Se
     watcher,
     pace,
     quit,
+    run: runOwnCommand,
     filter,
     filterText: filterWords(values, filter),
     screen: new Screen(process.stdin, stdout),

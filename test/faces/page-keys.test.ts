@@ -50,6 +50,28 @@ test('Enter opens the details, Tab its sockets, Escape leads back', () => {
   assert.equal(after(keys('return', 'right', 'left')).selected, BUSY.rows[0]?.key);
 });
 
+test('i looks inside the chosen process, R asks what would help, and both only there', () => {
+  const pid = BUSY.rows[1]?.finding.subject.process?.pid;
+  assert.ok(pid !== undefined);
+  assert.deepEqual(last([...keys('down', 'return', 'i')]), { kind: 'run', command: 'inspect', pid });
+  assert.deepEqual(last([...keys('down', 'return'), { name: 'r', sequence: 'R' }]), {
+    kind: 'run',
+    command: 'relieve',
+    pid,
+  });
+  assert.equal(after(keys('i')).page, 'table');
+  assert.equal(after(keys('return', 'tab', 'i')).page, 'sockets');
+});
+
+test('what a command printed is scrolled, and left for the process it is about', () => {
+  const view: View = { ...FIRST_VIEW, page: 'output', output: { title: 'x', lines: Array<string>(100).fill('line') } };
+  assert.equal(after(keys('down', 'down'), BUSY, view).scroll, 2);
+  assert.equal(after(keys('end'), BUSY, view).scroll, 99);
+  const back = after(keys('end', 'escape'), BUSY, view);
+  assert.deepEqual([back.page, back.scroll, back.output], ['process', 0, undefined]);
+  assert.equal(after(keys('i'), BUSY, view).page, 'output');
+});
+
 test('with nothing in the table no key does anything but the general ones', () => {
   const empty = frameOf(snapshot());
   assert.deepEqual(after(keys('down', 'return', 'tab', 'end'), empty), FIRST_VIEW);

@@ -53,6 +53,32 @@ test('a leak is on the page, with its details, its sockets, and help', { skip },
   });
 });
 
+test('i looks inside the process, R says what would help, and the watch goes on', { skip }, async () => {
+  await onPage({ args: ['-c', 'python3'] }, async (terminal, truth) => {
+    await terminal.shows(rowOf(truth));
+    terminal.press('/');
+    terminal.press('C-u');
+    terminal.run(String(truth.pid));
+    await terminal.shows(new RegExp(` only ${truth.pid}\\b`));
+    terminal.press('Enter');
+    await terminal.shows(/i inspect {2}R relieve/);
+    terminal.press('i');
+    await terminal.shows(new RegExp(`^unclosed inspect ${truth.pid}`));
+    terminal.press('End');
+    await terminal.shows(/looked at|Logs|socket\.socket/);
+    terminal.press('Escape');
+    await terminal.shows(/Recv-Q 0 on all 23/);
+    terminal.press('R');
+    await terminal.shows(/Nothing was done|nothing of it is stuck/);
+    terminal.press('Escape');
+    await terminal.shows(/i inspect {2}R relieve/);
+    terminal.press('Escape');
+    await terminal.shows(rowOf(truth));
+    terminal.press('q');
+    await terminal.shows(/^ended with 1$/m);
+  });
+});
+
 test('a filter that is not understood, or fits nothing, says so and is taken back', { skip }, async () => {
   await onPage({}, async (terminal, truth) => {
     for (const [typed, problem] of [

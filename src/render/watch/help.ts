@@ -7,6 +7,8 @@ export const HELP_LINES: readonly string[] = [
   '  Enter                 details of the chosen one: why, what to do, peers, ages',
   '  Tab                   there: its sockets one by one, and back',
   '  left, right           there: the process before and the next',
+  '  i                     there: look inside it (unclosed inspect; only reads)',
+  '  R                     there: what would help now (unclosed relieve; a dry run)',
   '  Esc, Backspace        back',
   '  /                     filter: a pid, or options as on the command line:',
   '                        812   -c gunicorn   --port 8000   --peer 10.0.0.0/8',

@@ -104,6 +104,7 @@ function detailPage(frame: WatchFrame, view: View, options: PageOptions, sockets
   const { width, height, paint } = options;
   const room = Math.max(1, height - 1);
   if (view.page === 'help') return window(HELP_LINES, view.scroll, room).map((line) => fit(line, width));
+  if (view.page === 'output') return outputPage(view, options);
   const rows = sortedRows(frame, view);
   const row = rows[placeOf(rows, view)];
   if (!row) return [fit('Nothing is in CLOSE_WAIT any more.', width)];
@@ -127,6 +128,16 @@ function detailPage(frame: WatchFrame, view: View, options: PageOptions, sockets
   ];
 }
 
+/** What a command printed has no colours, and is as wide as a pipe: 80 columns. */
+function outputPage({ output, scroll }: View, { width, height, paint }: PageOptions): string[] {
+  const { title = '', lines = ['It looks …'] } = output ?? {};
+  const room = Math.max(1, height - 2);
+  return [
+    paint('strong', fit(title, width)),
+    ...window(lines, scroll, room).map((line) => fit(printable(line), width)),
+  ];
+}
+
 /** The part of a long page that is in view; its end stays at the end of the screen. */
 function window(lines: readonly string[], scroll: number, room: number): string[] {
   const first = Math.min(scroll, Math.max(0, lines.length - room));
@@ -135,8 +146,9 @@ function window(lines: readonly string[], scroll: number, room: number): string[
 
 const KEYS: Readonly<Record<View['page'], string>> = {
   table: '↑↓ choose  Enter details  / filter  wcgofn sort  space pause  ? help  q quit',
-  process: '↑↓ scroll  Tab sockets  ←→ previous, next  Esc back  space pause  ? help  q quit',
+  process: '↑↓ scroll  Tab sockets  ←→ other  i inspect  R relieve  Esc back  ? help  q quit',
   sockets: '↑↓ scroll  Tab overview  arp sort  / filter  ←→ other  Esc back  ? help  q quit',
+  output: '↑↓ scroll  Esc back  ? help  q quit',
   help: '↑↓ scroll  Esc back  q quit',
 };
 

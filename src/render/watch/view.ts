@@ -8,7 +8,7 @@ export type PageOptions = Omit<ReportOptions, 'all' | 'verbose'> & { height: num
 
 /** What somebody looks at, and how: everything on the screen that does not come from the machine. */
 export type View = {
-  page: 'table' | 'process' | 'sockets' | 'help';
+  page: 'table' | 'process' | 'sockets' | 'output' | 'help';
   /** Key of a row; the first one when absent, or when there is none of that key any more. */
   selected?: string;
   sort: Sort;
@@ -18,11 +18,16 @@ export type View = {
   /** First line that is shown of a page that may be longer than the screen. */
   scroll: number;
   paused: boolean;
+  /** Of the page `output`: a command of ours that was run on the selected process, and what it printed so far. */
+  output?: Output;
   /** What is being typed after `/`, and what is wrong with it. */
   prompt?: { text: string; problem?: string };
   /** The filter in force, as it was typed. */
   filter: string;
 };
+
+/** `lines` are absent as long as it runs. */
+export type Output = { title: string; lines?: readonly string[] };
 
 export const FIRST_VIEW: View = {
   page: 'table',
