@@ -19,7 +19,7 @@ const PAUSE_IN_GAPS = 5;
  * the arrivals, if what arrives stays; sockets that were closed in time are not seen, and so not counted as leak.
  * Undefined when too few ages are known, all are young, or nothing has arrived for long.
  */
-export function arrivalsOf(sockets: TcpSocket[], stuckAfterMs: number): Arrivals | undefined {
+export function arrivalsOf(sockets: readonly TcpSocket[], stuckAfterMs: number): Arrivals | undefined {
   const ages: number[] = [];
   let stuck = 0;
   for (const socket of sockets) {

@@ -1,8 +1,9 @@
 import type { Case, Direction, PeerGroup } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
-import { ageAtLeast, standingOf } from './ages.ts';
+import { ageAtLeast, type Standing } from './ages.ts';
 import type { Holders } from './holders.ts';
+import type { Way } from './judged.ts';
 import { type ListenerIndex, sharing } from './listeners.ts';
 import type { OtherEnds } from './other-ends.ts';
 import type { WaitReader } from './waits.ts';
@@ -27,7 +28,7 @@ const ANY_PORT = 0;
 export class CaseBuilder {
   readonly #context: CaseContext;
   readonly #who: Pick<Case, 'kind' | 'process' | 'listener'>;
-  readonly #sockets: TcpSocket[] = [];
+  #sockets: TcpSocket[] = [];
   readonly #listeners = new Set<Listener>();
   readonly #peers = new Map<string, Map<number, PeerGroup>>();
   readonly #coHolders = new Map<Process, number>();
@@ -42,40 +43,67 @@ export class CaseBuilder {
     this.#who = who;
   }
 
-  /** `inbound` is given apart from the listener, which may be gone. */
-  add(socket: TcpSocket, inbound: boolean, listener: Listener | undefined): void {
-    const { stuckAfterMs, holders } = this.#context;
+  get size(): number {
+    return this.#sockets.length;
+  }
+
+  add(socket: TcpSocket, { inbound, listener }: Way, standing: Standing): void {
     this.#sockets.push(socket);
-    const standing = standingOf(socket, stuckAfterMs);
     if (standing === 'stuck') this.#stuck++;
     else if (standing === 'maybe') this.#maybeStuck++;
     if (inbound) this.#inbound++;
     if (listener) this.#listeners.add(listener);
     this.#addPeer(socket, inbound);
     if (this.#who.kind !== 'held') return;
-    for (const other of holders.others(socket.inode, this.#who.process)) {
-      this.#coHolders.set(other, (this.#coHolders.get(other) ?? 0) + 1);
+    for (const other of this.#context.holders.others(socket.inode, this.#who.process)) this.#addCoHolder(other, 1);
+  }
+
+  /** Adds what another one has gathered of the same process, without looking at its sockets again. */
+  addAll(other: CaseBuilder): void {
+    this.#sockets = this.#sockets.concat(other.#sockets);
+    this.#stuck += other.#stuck;
+    this.#maybeStuck += other.#maybeStuck;
+    this.#inbound += other.#inbound;
+    for (const listener of other.#listeners) this.#listeners.add(listener);
+    for (const [process, sockets] of other.#coHolders) this.#addCoHolder(process, sockets);
+    for (const [address, ports] of other.#peers) {
+      for (const [port, { sockets, process }] of ports) {
+        const group = this.#peerAt(address, port);
+        group.sockets += sockets;
+        if (process) this.#nameProcess(group, process);
+      }
+    }
+    for (const { address, port = ANY_PORT } of other.#severalProcesses) {
+      this.#nameNoProcess(this.#peerAt(address, port));
     }
   }
 
+  #addCoHolder(process: Process, sockets: number): void {
+    this.#coHolders.set(process, (this.#coHolders.get(process) ?? 0) + sockets);
+  }
+
   #addPeer(socket: TcpSocket, inbound: boolean): void {
-    const { address } = socket.peer;
-    const port = inbound ? ANY_PORT : socket.peer.port;
+    const { address, port: itsPort } = socket.peer;
+    const port = inbound ? ANY_PORT : itsPort;
     // One after the other they are mostly of one peer.
     if (port !== this.#lastPort || address !== this.#lastPeer.address) {
       this.#lastPort = port;
       this.#lastPeer = this.#peerAt(address, port);
     }
-    const group = this.#lastPeer;
-    group.sockets++;
-    const process = this.#severalProcesses.has(group) ? undefined : this.#context.ends.processOf(socket);
-    if (!process) return;
-    if (group.process === undefined) {
-      group.process = { pid: process.pid, name: process.name };
-    } else if (group.process.pid !== process.pid) {
-      this.#severalProcesses.add(group);
-      delete group.process;
-    }
+    this.#lastPeer.sockets++;
+    const process = this.#context.ends.processOf(socket);
+    if (process) this.#nameProcess(this.#lastPeer, process);
+  }
+
+  #nameProcess(group: PeerGroup, { pid, name }: Pick<Process, 'pid' | 'name'>): void {
+    if (this.#severalProcesses.has(group)) return;
+    if (group.process === undefined) group.process = { pid, name };
+    else if (group.process.pid !== pid) this.#nameNoProcess(group);
+  }
+
+  #nameNoProcess(group: PeerGroup): void {
+    this.#severalProcesses.add(group);
+    delete group.process;
   }
 
   #lastPort = -1;
@@ -118,6 +146,7 @@ export class CaseBuilder {
   /** `elsewhere`: connections of the process that were not added here; absent when nobody counted. */
   build(elsewhere: number | undefined): Case {
     const sockets = oldestFirst(this.#sockets);
+    this.#sockets = sockets;
     const uid = sockets[0]?.uid;
     const [listener] = this.#listeners;
     const waits = this.#context.waits.of(this.#who.process);
@@ -149,25 +178,18 @@ function directionOf(inbound: number, all: number, listenersShown: boolean): Dir
 const YOUNGEST = 2 ** 32 - 1;
 const MOST_PLACES = 2 ** 21;
 
-/** Descriptors come in order, and the lowest is mostly the oldest. */
-function isSorted(sockets: TcpSocket[]): boolean {
-  let before = Number.POSITIVE_INFINITY;
-  for (const socket of sockets) {
-    const age = ageAtLeast(socket);
-    if (age > before) return false;
-    before = age;
-  }
-  return true;
-}
-
-// Age and place in one number, so that the sort compares numbers and calls nothing.
+// Descriptors come in order, and the lowest is mostly the oldest. Where it is not, age and place in one number make a sort
+// that compares numbers and calls nothing.
 function oldestFirst(sockets: TcpSocket[]): TcpSocket[] {
   if (sockets.length > MOST_PLACES) return sockets.sort((a, b) => ageAtLeast(b) - ageAtLeast(a));
-  if (isSorted(sockets)) return sockets;
   const keys = new Float64Array(sockets.length);
-  sockets.forEach((socket, place) => {
-    keys[place] = (YOUNGEST - ageAtLeast(socket)) * MOST_PLACES + place;
-  });
+  let isSorted = true;
+  for (let place = 0; place < keys.length; place++) {
+    const socket = sockets[place];
+    if (socket) keys[place] = (YOUNGEST - ageAtLeast(socket)) * MOST_PLACES + place;
+    if (place > 0 && (keys[place] ?? 0) < (keys[place - 1] ?? 0)) isSorted = false;
+  }
+  if (isSorted) return sockets;
   const sorted: TcpSocket[] = [];
   for (const key of keys.sort()) {
     // As key % MOST_PLACES, which takes ten times as long.

@@ -2,12 +2,14 @@ import type { Case } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Endpoint, Listener, TcpSocket } from '../model/socket.ts';
+import { standingOf } from './ages.ts';
 import { CaseBuilder, type CaseContext } from './case-builder.ts';
 import { type Elsewhere, HeldSockets } from './held.ts';
 import { Holders } from './holders.ts';
-import type { Judge, JudgedCase } from './judged.ts';
+import type { Judge, JudgedCase, Way } from './judged.ts';
 import { ListenerIndex } from './listeners.ts';
 import { OtherEnds } from './other-ends.ts';
+import { remembered } from './remembered.ts';
 import { WaitReader } from './waits.ts';
 
 /** Sorts the CLOSE_WAIT sockets of a snapshot into cases: one for each holder, listener or owner. */
@@ -42,6 +44,7 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const builders = new Builders({ stuckAfterMs, takenAt, listenersShown, holders, ends, waits, index, services });
   const others = snapshot.byState.ESTABLISHED === undefined ? undefined : new OtherConnections(holders);
   const accepting = new EndsWithoutListener(snapshot, index);
+  const ways = new Ways();
 
   for (const socket of snapshot.sockets) {
     const listener = index.of(socket);
@@ -52,7 +55,7 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
     }
     const primary = holders.primary(socket.inode, listener);
     others?.addShared(socket, primary);
-    builders.of(socket, primary, listener).add(socket, inbound, listener);
+    builders.add(socket, primary, ways.of(inbound, listener));
   }
   return {
     held: builders.held,
@@ -88,23 +91,47 @@ class OtherConnections {
   }
 }
 
-type Gatherer = { add(socket: TcpSocket, inbound: boolean, listener: Listener | undefined): void };
+/** The ways in which connections came about, each of them once: one after the other they mostly have the same. */
+class Ways {
+  #last: Way = { inbound: false, listener: undefined };
+  readonly #in = new Map<Listener | undefined, Way>();
+  readonly #out = new Map<Listener | undefined, Way>();
 
-/** Finds or makes the case a socket belongs to. */
+  of(inbound: boolean, listener: Listener | undefined): Way {
+    if (inbound !== this.#last.inbound || listener !== this.#last.listener)
+      this.#last = remembered(inbound ? this.#in : this.#out, listener, () => ({ inbound, listener }));
+    return this.#last;
+  }
+}
+
+/** Adds each socket to the case it belongs to. */
 class Builders {
   readonly #context: CaseContext;
   readonly #held = new Map<Process, HeldSockets>();
   readonly #backlog = new Map<Listener, CaseBuilder>();
   readonly #unowned = new Map<string, CaseBuilder>();
+  #lastProcess: Process | undefined;
+  #lastHeld: HeldSockets | undefined;
 
   constructor(context: CaseContext) {
     this.#context = context;
   }
 
-  of(socket: TcpSocket, process: Process | undefined, listener: Listener | undefined): Gatherer {
+  add(socket: TcpSocket, process: Process | undefined, way: Way): void {
+    if (process) this.#heldBy(process).add(socket, way);
+    else this.#of(socket, way).add(socket, way, standingOf(socket, this.#context.stuckAfterMs));
+  }
+
+  #heldBy(process: Process): HeldSockets {
+    if (!this.#lastHeld || process !== this.#lastProcess) {
+      this.#lastProcess = process;
+      this.#lastHeld = remembered(this.#held, process, () => new HeldSockets(this.#context, process));
+    }
+    return this.#lastHeld;
+  }
+
+  #of(socket: TcpSocket, { listener }: Way): CaseBuilder {
     const context = this.#context;
-    if (process)
-      return this.#held.get(process) ?? remembered(this.#held, process, () => new HeldSockets(context, process));
     if (socket.inode === undefined && listener) {
       return remembered(this.#backlog, listener, () => {
         const process = context.holders.primary(listener.inode, listener);
@@ -123,14 +150,6 @@ class Builders {
   build(): Case[] {
     return [...this.#backlog.values(), ...this.#unowned.values()].map((builder) => builder.build(undefined));
   }
-}
-
-function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
 }
 
 /**

@@ -141,19 +141,23 @@ function causeOf(subject: Case, snapshot: Snapshot): Judged {
 
 /** The sockets of a case are sorted, the oldest first, so those of unknown age (0) come last. */
 function agesOf({ sockets }: Case): Finding['age'] {
-  const unknown = sockets.reduce(
-    (count, { lastAckReceivedMs }) => count + (lastAckReceivedMs === undefined ? 1 : 0),
-    0,
-  );
-  const known = sockets.length - unknown;
+  let known = 0;
+  let oldestAtMostMs = 0;
+  let exact = true;
+  for (const socket of sockets) {
+    const { lastAckReceivedMs, lastDataReceivedMs = 0 } = socket;
+    if (lastAckReceivedMs !== undefined) known++;
+    if (lastDataReceivedMs > oldestAtMostMs) oldestAtMostMs = lastDataReceivedMs;
+    exact &&= hasExactAge(socket);
+  }
   const [oldest, median, youngest] = [sockets[0], sockets[known >> 1], sockets[known - 1]];
   if (known === 0 || !oldest || !median || !youngest) return undefined;
   return {
     oldestMs: ageAtLeast(oldest),
-    oldestAtMostMs: sockets.reduce((most, { lastDataReceivedMs = 0 }) => Math.max(most, lastDataReceivedMs), 0),
+    oldestAtMostMs,
     medianMs: ageAtLeast(median),
     youngestMs: ageAtLeast(youngest),
-    exact: unknown === 0 && sockets.every(hasExactAge),
+    exact,
   };
 }
 

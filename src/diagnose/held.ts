@@ -1,15 +1,19 @@
 import type { Case, Connection, Interest, Traits } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
-import type { Listener, TcpSocket } from '../model/socket.ts';
-import { standingOf } from './ages.ts';
+import type { TcpSocket } from '../model/socket.ts';
+import { type Standing, standingOf } from './ages.ts';
 import { CaseBuilder, type CaseContext } from './case-builder.ts';
-import type { Item, Judge, JudgedCase } from './judged.ts';
+import type { Judge, JudgedCase, Way } from './judged.ts';
 import { matchLegs } from './legs.ts';
-import { mergeParts, type Part } from './merge.ts';
+import { type Lot, mergeParts, type Part } from './merge.ts';
+import { remembered } from './remembered.ts';
 import { traitsOf } from './traits.ts';
 
 /** Other connections of the same process; absent when they were not read. */
 export type Elsewhere = { connections: number; siblings: Connection[] } | undefined;
+
+/** Sockets that the kernel says the same of, and that came about on one side. */
+type Sort = Lot & { traits: Traits };
 
 /**
  * The CLOSE_WAIT sockets that one process holds. They can have several causes, so they are sorted by what the kernel says
@@ -18,77 +22,113 @@ export type Elsewhere = { connections: number; siblings: Connection[] } | undefi
 export class HeldSockets {
   readonly #context: CaseContext;
   readonly #process: Process;
-  readonly #items: Item[] = [];
+  readonly #sockets: TcpSocket[] = [];
+  /** Of each of them. There are few ways, so the sockets share them. */
+  readonly #ways: Way[] = [];
 
   constructor(context: CaseContext, process: Process) {
     this.#context = context;
     this.#process = process;
   }
 
-  add(socket: TcpSocket, inbound: boolean, listener: Listener | undefined): void {
-    this.#items.push({ socket, inbound, listener });
+  add(socket: TcpSocket, way: Way): void {
+    this.#sockets.push(socket);
+    this.#ways.push(way);
   }
 
   /** All in one case. */
   whole(elsewhere: Elsewhere): Case {
-    return this.#build(this.#items, elsewhere);
+    const builder = this.#builder();
+    this.#each((socket, way) => builder.add(socket, way, standingOf(socket, this.#context.stuckAfterMs)));
+    return this.#build(builder, elsewhere);
   }
 
   cases(elsewhere: Elsewhere, judge: Judge): JudgedCase[] {
-    const { stuckAfterMs } = this.#context;
-    const young: Item[] = [];
-    const stuck: Item[] = [];
-    for (const item of this.#items) {
-      (standingOf(item.socket, stuckAfterMs) === 'young' ? young : stuck).push(item);
+    const { sorts, young, inbound } = this.#sort(elsewhere);
+    if (sorts.length === 0) {
+      const subject = this.whole(elsewhere);
+      return [{ subject, judged: judge(subject) }];
     }
-    const inbound = stuck.filter((item) => item.inbound).map(({ socket }) => socket);
-    const parts = this.#sort(stuck, elsewhere).map(({ items, traits }): Part => {
-      const subject = this.#build(items, elsewhere, traits, inbound);
-      return { items, judged: judge(subject), subject };
+    const parts = sorts.map((sort): Part => {
+      const subject = { ...this.#build(sort.sockets, elsewhere), traits: sort.traits, besides: inbound };
+      return { ...sort, judged: judge(subject), subject };
     });
-    return mergeParts(parts, young, this.#process).map(({ items, judged, subject }) => {
-      const built = subject ?? this.#build(items, elsewhere);
+    return mergeParts(parts, young, this.#process).map(({ lots, judged, subject }) => {
+      const built = subject ?? this.#build(this.#together(lots), elsewhere);
       return { subject: built, judged: judged ?? judge(built) };
     });
   }
 
-  #sort(stuck: Item[], elsewhere: Elsewhere): { items: Item[]; traits: Traits }[] {
-    const legs = credibleLegs(stuck, matchLegs(stuck, elsewhere?.siblings ?? []));
-    const sides = sidesOf(stuck);
-    const sorts = new Map<number, { items: Item[]; traits: Traits }>();
-    // One after the other they are mostly of one sort.
-    let last: { side: number; traits: Traits; items: Item[] } | undefined;
-    stuck.forEach((item, i) => {
-      const traits = traitsOf(this.#process, this.#context.takenAt, item.socket);
-      const leg = legs.size === 0 ? undefined : legs.get(item.socket);
-      const side = sides[i] ?? 0;
-      if (last && !leg && traits === last.traits && side === last.side) {
-        last.items.push(item);
-        return;
-      }
-      const key = side * KINDS + kindOf(traits, leg !== undefined);
-      let sort = sorts.get(key);
-      if (!sort) {
-        sort = { items: [], traits: { ...traits, ...(leg && { legs: [] }) } };
-        sorts.set(key, sort);
-      }
-      sort.items.push(item);
-      if (leg) sort.traits.legs?.push(leg);
-      else last = { side, traits, items: sort.items };
-    });
-    return [...sorts.values()];
+  #each(use: (socket: TcpSocket, way: Way, index: number) => void): void {
+    for (let index = 0; index < this.#sockets.length; index++) {
+      const [socket, way] = [this.#sockets[index], this.#ways[index]];
+      if (socket && way) use(socket, way, index);
+    }
   }
 
-  #build(items: Item[], elsewhere: Elsewhere, traits?: Traits, besides: TcpSocket[] = []): Case {
-    const builder = new CaseBuilder(this.#context, { kind: 'held', process: this.#process });
-    for (const { socket, inbound, listener } of items) builder.add(socket, inbound, listener);
-    const others = this.#items.length - items.length;
+  /** In the order in which the first of each sort came; `inbound` are the inbound stuck sockets of all sorts. */
+  #sort(elsewhere: Elsewhere): { sorts: Sort[]; young: Lot[]; inbound: TcpSocket[] } {
+    const { stuckAfterMs, takenAt } = this.#context;
+    const standings: Standing[] = [];
+    const sides = new Sides();
+    const inbound: TcpSocket[] = [];
+    const young = new Map<boolean, Lot>();
+    this.#each((socket, way) => {
+      const standing = standingOf(socket, stuckAfterMs);
+      standings.push(standing);
+      sides.add(socket, way, standing);
+      if (standing === 'young') remembered(young, way.inbound, () => this.#lot(way)).sockets.add(socket, way, standing);
+      else if (way.inbound) inbound.push(socket);
+    });
+    const legs = this.#legs(standings, elsewhere);
+    const sorts = new Map<number, Sort>();
+    // One after the other they are mostly of one sort.
+    let last: { side: number; kind: number; sort: Sort } | undefined;
+    this.#each((socket, way, index) => {
+      const standing = standings[index] ?? 'young';
+      if (standing === 'young') return;
+      const traits = traitsOf(this.#process, takenAt, socket);
+      const leg = legs?.get(socket);
+      const side = sides.of(index, way);
+      const kind = kindOf(traits, leg !== undefined);
+      if (side !== last?.side || kind !== last.kind) {
+        const make = (): Sort => ({ ...this.#lot(way), traits: { ...traits, ...(leg && { legs: [] }) } });
+        last = { side, kind, sort: remembered(sorts, side * KINDS + kind, make) };
+      }
+      last.sort.sockets.add(socket, way, standing);
+      if (leg) last.sort.traits.legs?.push(leg);
+    });
+    return { sorts: [...sorts.values()], young: [...young.values()], inbound };
+  }
+
+  /** Undefined where there are no connections that could be one. */
+  #legs(standings: readonly Standing[], elsewhere: Elsewhere): Map<TcpSocket, TcpSocket> | undefined {
+    if (!elsewhere || elsewhere.siblings.length === 0) return undefined;
+    const stuck: Connection[] = [];
+    this.#each((socket, { inbound }, index) => {
+      if (standings[index] !== 'young') stuck.push({ socket, inbound });
+    });
+    return credibleLegs(stuck, matchLegs(stuck, elsewhere.siblings));
+  }
+
+  #lot({ inbound }: Way): Lot {
+    return { inbound, sockets: this.#builder() };
+  }
+
+  #builder(): CaseBuilder {
+    return new CaseBuilder(this.#context, { kind: 'held', process: this.#process });
+  }
+
+  #together(lots: Lot[]): CaseBuilder {
+    const builder = this.#builder();
+    for (const { sockets } of lots) builder.addAll(sockets);
+    return builder;
+  }
+
+  #build(builder: CaseBuilder, elsewhere: Elsewhere): Case {
+    const others = this.#sockets.length - builder.size;
     const subject = builder.build(elsewhere && elsewhere.connections + others);
-    return {
-      ...subject,
-      ...(traits && { traits, besides }),
-      ...(elsewhere && { siblings: elsewhere.siblings }),
-    };
+    return { ...subject, ...(elsewhere && { siblings: elsewhere.siblings }) };
   }
 }
 
@@ -108,7 +148,7 @@ function kindOf({ reception, interest, flow, olderThanHolder }: Traits, hasLeg: 
 const FEWEST_LEGS = 4;
 const MOSTLY = 0.5;
 
-function credibleLegs(stuck: Item[], legs: Map<TcpSocket, TcpSocket>): Map<TcpSocket, TcpSocket> {
+function credibleLegs(stuck: Connection[], legs: Map<TcpSocket, TcpSocket>): Map<TcpSocket, TcpSocket> {
   for (const inbound of [true, false]) {
     const sockets = stuck.filter((it) => it.inbound === inbound).map(({ socket }) => socket);
     const matched = sockets.filter((socket) => legs.has(socket));
@@ -121,25 +161,25 @@ function credibleLegs(stuck: Item[], legs: Map<TcpSocket, TcpSocket>): Map<TcpSo
 /** More different ends than this are one side: a program that calls many servers does it in one place. */
 const MOST_SIDES = 4;
 
-/** A number for the side each came from: the port it came in at, or the server it went out to. */
-function sidesOf(items: Item[]): number[] {
-  const ports = new Map<number, number>();
-  const servers = new Map<string, number>();
-  const numbers = items.map(({ socket, inbound }) => {
-    const next = ports.size + servers.size + 2;
-    return inbound
-      ? numberIn(ports, socket.local.port, next)
-      : numberIn(servers, `${socket.peer.address} ${socket.peer.port}`, next);
-  });
-  return numbers.map((number, i) => {
-    if (items[i]?.inbound) return ports.size > MOST_SIDES ? 0 : number;
-    return servers.size > MOST_SIDES ? 1 : number;
-  });
+/** On which side each socket came about: the port it came in at, or the server it went out to. */
+class Sides {
+  readonly #numbers: number[] = [];
+  readonly #ports = new Map<number, number>();
+  readonly #servers = new Map<string, number>();
+
+  /** Young ones are numbered too, so that all have a place, but have no side. */
+  add({ local, peer }: TcpSocket, { inbound }: Way, standing: Standing): void {
+    const next = this.#ports.size + this.#servers.size + FIRST_SIDE;
+    if (standing === 'young') this.#numbers.push(0);
+    else if (inbound) this.#numbers.push(remembered(this.#ports, local.port, () => next));
+    else this.#numbers.push(remembered(this.#servers, `${peer.address} ${peer.port}`, () => next));
+  }
+
+  of(index: number, { inbound }: Way): number {
+    const isOne = (inbound ? this.#ports : this.#servers).size > MOST_SIDES;
+    return isOne ? Number(!inbound) : (this.#numbers[index] ?? 0);
+  }
 }
 
-function numberIn<K>(known: Map<K, number>, key: K, next: number): number {
-  const number = known.get(key);
-  if (number !== undefined) return number;
-  known.set(key, next);
-  return next;
-}
+/** 0 and 1 are all inbound and all outbound ones. */
+const FIRST_SIDE = 2;

@@ -12,14 +12,16 @@ const NO_ENDS: readonly TcpSocket[] = [];
 /** Finds the process at the other end of a connection when that end is on this machine. */
 export class OtherEnds {
   readonly #byPorts = new Map<number, TcpSocket[]>();
-  /** 1 where one of them has that port, which is all that most sockets need to know. */
+  /** Local ports of theirs, and of listeners: that there is none is all that most sockets need to know. */
   readonly #localPorts = new Uint8Array(65_536);
+  readonly #listenerPorts = new Uint8Array(65_536);
   readonly #holders: Holders;
   readonly #listeners: ListenerIndex;
 
   constructor(snapshot: Snapshot, holders: Holders, listeners: ListenerIndex) {
     this.#holders = holders;
     this.#listeners = listeners;
+    for (const { local } of snapshot.listeners) this.#listenerPorts[local.port] = 1;
     for (const socket of snapshot.sockets) {
       if (socket.state === 'CLOSE_WAIT') continue;
       const ports = portsOf(socket.local, socket.peer);
@@ -31,13 +33,14 @@ export class OtherEnds {
   }
 
   processOf(socket: TcpSocket): Process | undefined {
+    const { port } = socket.peer;
+    if (this.#localPorts[port] === 0 && this.#listenerPorts[port] === 0) return undefined;
     const inode = this.#endOf(socket)?.inode ?? this.#listenerAt(socket)?.inode;
     return inode === undefined ? undefined : this.#holders.of(inode)[0];
   }
 
   // In the same namespace, or in the only other one that has such a connection: two containers may have equal addresses.
   #endOf({ netns, local, peer }: TcpSocket): TcpSocket | undefined {
-    if (this.#localPorts[peer.port] === 0) return undefined;
     const candidates = this.#byPorts.get(portsOf(peer, local)) ?? NO_ENDS;
     if (candidates.length === 0) return undefined;
     const ends = candidates.filter((end) => end.local.address === peer.address && end.peer.address === local.address);
