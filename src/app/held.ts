@@ -1,4 +1,4 @@
-import { standingOf } from '../diagnose/ages.ts';
+import { standingAt, standingOf } from '../diagnose/ages.ts';
 import { ListenerIndex } from '../diagnose/listeners.ts';
 import type { Walk } from '../kernel/holders.ts';
 import { type FdTable, type HeldAnswer, type Machine, type NetNsEntry, NO_ANSWER } from '../kernel/machine.ts';
@@ -38,6 +38,8 @@ export class HeldReader {
   readonly #holders = new Set<number>();
   readonly #youngHolders = new Set<number>();
   #withOthers = false;
+  #lastPid = -1;
+  #lastSockets = new CompactSocketFds();
 
   constructor(machine: Machine, reader: NamespaceReader, options: CaptureOptions) {
     this.#machine = machine;
@@ -55,6 +57,7 @@ export class HeldReader {
     const records = recordsOf(this.#firstPass(states));
     this.#reader.bpf = records.facts.kind === 'typed' ? 'bpf' : 'bpf-generic';
     this.#inodes = new InodeMap(records.count);
+    this.#reader.sockets.reserve(records.count);
     this.#sort(records, states);
     this.#unheld = this.#reader.readUnheld(
       [...this.#counts.values()],
@@ -105,10 +108,10 @@ export class HeldReader {
         count.sockets++;
       }
       if (state === TCP_STATE.CLOSE_WAIT) {
-        const socket = records.socket(record);
-        if (first) sockets.push(socket);
-        const holders = standingOf(socket, stuckAfterMs) === 'young' ? this.#youngHolders : this.#holders;
-        holders.add(pid);
+        const standing = first
+          ? standingAt(sockets, records.addTo(sockets, record), stuckAfterMs)
+          : standingOf(records.socket(record), stuckAfterMs);
+        (standing === 'young' ? this.#youngHolders : this.#holders).add(pid);
       } else if (first) {
         if (state === TCP_STATE.LISTEN) listeners.push(records.listener(record));
         else this.#others.push(records.socket(record));
@@ -124,11 +127,14 @@ export class HeldReader {
     return count;
   }
 
+  /** They come process by process. */
   #tableOf(pid: number): CompactSocketFds {
-    const known = this.#tables.get(pid);
-    if (known) return known.sockets;
-    const sockets = new CompactSocketFds();
-    this.#tables.set(pid, { sockets, table: { sockets } });
+    if (pid === this.#lastPid) return this.#lastSockets;
+    const known = this.#tables.get(pid)?.sockets;
+    const sockets = known ?? new CompactSocketFds();
+    if (!known) this.#tables.set(pid, { sockets, table: { sockets } });
+    this.#lastPid = pid;
+    this.#lastSockets = sockets;
     return sockets;
   }
 

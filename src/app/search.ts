@@ -73,7 +73,7 @@ export function search(
 function countUnowned(reader: NamespaceReader, walk: Walk, wanted: Sought): number {
   if (walk.missing === 0) return 0;
   reader.dropGone();
-  const there = new Set([...reader.sockets, ...reader.listeners].map(({ inode }) => inode));
+  const there = new Set([...reader.sockets.list(), ...reader.listeners].map(({ inode }) => inode));
   let unowned = 0;
   for (const [inode, found] of wanted.inodes) if (!found && there.has(inode)) unowned++;
   return unowned;
@@ -106,7 +106,7 @@ function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought
   const index = new ListenerIndex(reader.listeners);
   const sought: Sought = { inodes: new Map(), netns: new Set(), users: new Set(), cgroups: new Set() };
   let last: TcpSocket | Listener | undefined;
-  for (const socket of reader.sockets) {
+  for (const socket of reader.sockets.list()) {
     if (socket.state !== 'CLOSE_WAIT') continue;
     if (!young && standingOf(socket, limit) === 'young') continue;
     const held = socket.inode === undefined ? index.of(socket) : socket;

@@ -1,15 +1,19 @@
 import type { Case, Direction, PeerGroup } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
-import type { Listener, TcpSocket } from '../model/socket.ts';
-import { ageAtLeast, type Standing } from './ages.ts';
+import type { Listener } from '../model/socket.ts';
+import { CELL, SocketRows, type SocketTable } from '../model/socket-table.ts';
+import { agesAtLeast, type Standing } from './ages.ts';
 import type { Holders } from './holders.ts';
 import type { Way } from './judged.ts';
 import { type ListenerIndex, sharing } from './listeners.ts';
 import type { OtherEnds } from './other-ends.ts';
+import { remembered } from './remembered.ts';
 import type { WaitReader } from './waits.ts';
 
 /** What a case is made with: the same for all cases of a snapshot. */
 export type CaseContext = {
+  /** Of all sockets. */
+  table: SocketTable;
   stuckAfterMs: number;
   takenAt: number;
   /** False in a capture of connections alone: what no listener explains need not be outbound. */
@@ -28,9 +32,10 @@ const ANY_PORT = 0;
 export class CaseBuilder {
   readonly #context: CaseContext;
   readonly #who: Pick<Case, 'kind' | 'process' | 'listener'>;
-  #sockets: TcpSocket[] = [];
+  #rows: number[] = [];
   readonly #listeners = new Set<Listener>();
-  readonly #peers = new Map<string, Map<number, PeerGroup>>();
+  /** By the number of the address, and the port. */
+  readonly #peers = new Map<number, Map<number, PeerGroup>>();
   readonly #coHolders = new Map<Process, number>();
   /** Peers with more than one process at the other end: none of them is named. */
   readonly #severalProcesses = new Set<PeerGroup>();
@@ -44,37 +49,36 @@ export class CaseBuilder {
   }
 
   get size(): number {
-    return this.#sockets.length;
+    return this.#rows.length;
   }
 
-  add(socket: TcpSocket, { inbound, listener }: Way, standing: Standing): void {
-    this.#sockets.push(socket);
+  add(row: number, { inbound, listener }: Way, standing: Standing): void {
+    this.#rows.push(row);
     if (standing === 'stuck') this.#stuck++;
     else if (standing === 'maybe') this.#maybeStuck++;
     if (inbound) this.#inbound++;
     if (listener) this.#listeners.add(listener);
-    this.#addPeer(socket, inbound);
+    this.#addPeer(row, inbound);
     if (this.#who.kind !== 'held') return;
-    for (const other of this.#context.holders.others(socket.inode, this.#who.process)) this.#addCoHolder(other, 1);
+    const { table, holders } = this.#context;
+    for (const other of holders.others(table.cell(row, CELL.inode), this.#who.process)) this.#addCoHolder(other, 1);
   }
 
   /** Adds what another one has gathered of the same process, without looking at its sockets again. */
   addAll(other: CaseBuilder): void {
-    this.#sockets = this.#sockets.concat(other.#sockets);
+    this.#rows = this.#rows.concat(other.#rows);
     this.#stuck += other.#stuck;
     this.#maybeStuck += other.#maybeStuck;
     this.#inbound += other.#inbound;
     for (const listener of other.#listeners) this.#listeners.add(listener);
     for (const [process, sockets] of other.#coHolders) this.#addCoHolder(process, sockets);
-    for (const [address, ports] of other.#peers) {
-      for (const [port, { sockets, process }] of ports) {
-        const group = this.#peerAt(address, port);
-        group.sockets += sockets;
-        if (process) this.#nameProcess(group, process);
+    for (const [peer, ports] of other.#peers) {
+      for (const [port, known] of ports) {
+        const group = this.#peerAt(peer, port);
+        group.sockets += known.sockets;
+        if (known.process) this.#nameProcess(group, known.process);
+        if (other.#severalProcesses.has(known)) this.#nameNoProcess(group);
       }
-    }
-    for (const { address, port = ANY_PORT } of other.#severalProcesses) {
-      this.#nameNoProcess(this.#peerAt(address, port));
     }
   }
 
@@ -82,17 +86,19 @@ export class CaseBuilder {
     this.#coHolders.set(process, (this.#coHolders.get(process) ?? 0) + sockets);
   }
 
-  #addPeer(socket: TcpSocket, inbound: boolean): void {
-    const { address, port: itsPort } = socket.peer;
-    const port = inbound ? ANY_PORT : itsPort;
+  #addPeer(row: number, inbound: boolean): void {
+    const { table, ends } = this.#context;
+    const peer = table.cell(row, CELL.peer);
+    const port = inbound ? ANY_PORT : table.peerPort(row);
     // One after the other they are mostly of one peer.
-    if (port !== this.#lastPort || address !== this.#lastPeer.address) {
+    if (port !== this.#lastPort || peer !== this.#lastPeer) {
       this.#lastPort = port;
-      this.#lastPeer = this.#peerAt(address, port);
+      this.#lastPeer = peer;
+      this.#lastGroup = this.#peerAt(peer, port);
     }
-    this.#lastPeer.sockets++;
-    const process = this.#context.ends.processOf(socket);
-    if (process) this.#nameProcess(this.#lastPeer, process);
+    this.#lastGroup.sockets++;
+    const process = ends.processOf(table, row);
+    if (process) this.#nameProcess(this.#lastGroup, process);
   }
 
   #nameProcess(group: PeerGroup, { pid, name }: Pick<Process, 'pid' | 'name'>): void {
@@ -107,20 +113,16 @@ export class CaseBuilder {
   }
 
   #lastPort = -1;
-  #lastPeer: PeerGroup = { address: '', sockets: 0 };
+  #lastPeer = -1;
+  #lastGroup: PeerGroup = { address: '', sockets: 0 };
 
-  #peerAt(address: string, port: number): PeerGroup {
-    let ports = this.#peers.get(address);
-    if (!ports) {
-      ports = new Map();
-      this.#peers.set(address, ports);
-    }
-    const known = ports.get(port);
-    if (known) return known;
-    const service = this.#context.services.get(port);
-    const group = { address, sockets: 0, ...(port !== ANY_PORT && { port }), ...(service && { service }) };
-    ports.set(port, group);
-    return group;
+  #peerAt(peer: number, port: number): PeerGroup {
+    const ports = remembered(this.#peers, peer, () => new Map<number, PeerGroup>());
+    return remembered(ports, port, () => {
+      const address = this.#context.table.addresses[peer] ?? '';
+      const service = this.#context.services.get(port);
+      return { address, sockets: 0, ...(port !== ANY_PORT && { port }), ...(service && { service }) };
+    });
   }
 
   /** Of a backlog, the other processes that hold the listener: with forked workers, those that should accept. */
@@ -145,16 +147,16 @@ export class CaseBuilder {
 
   /** `elsewhere`: connections of the process that were not added here; absent when nobody counted. */
   build(elsewhere: number | undefined): Case {
-    const sockets = oldestFirst(this.#sockets);
-    this.#sockets = sockets;
-    const uid = sockets[0]?.uid;
+    const sockets = oldestFirst(new SocketRows(this.#context.table, Uint32Array.from(this.#rows)));
+    this.#rows = Array.from(sockets.rows);
+    const uid = this.#who.process ? undefined : sockets.at(0)?.uid;
     const [listener] = this.#listeners;
     const waits = this.#context.waits.of(this.#who.process);
     const one = listener && this.#listeners.size === 1 && this.#inbound === sockets.length;
     return {
       ...(one && { listener }),
       ...this.#who,
-      ...(!this.#who.process && uid !== undefined && { uid }),
+      ...(uid !== undefined && { uid }),
       sockets,
       stuck: this.#stuck,
       maybeStuck: this.#maybeStuck,
@@ -180,21 +182,19 @@ const MOST_PLACES = 2 ** 21;
 
 // Descriptors come in order, and the lowest is mostly the oldest. Where it is not, age and place in one number make a sort
 // that compares numbers and calls nothing.
-function oldestFirst(sockets: TcpSocket[]): TcpSocket[] {
-  if (sockets.length > MOST_PLACES) return sockets.sort((a, b) => ageAtLeast(b) - ageAtLeast(a));
-  const keys = new Float64Array(sockets.length);
-  let isSorted = true;
-  for (let place = 0; place < keys.length; place++) {
-    const socket = sockets[place];
-    if (socket) keys[place] = (YOUNGEST - ageAtLeast(socket)) * MOST_PLACES + place;
-    if (place > 0 && (keys[place] ?? 0) < (keys[place - 1] ?? 0)) isSorted = false;
+function oldestFirst(sockets: SocketRows): SocketRows {
+  const { table, rows } = sockets;
+  const ages = agesAtLeast(sockets);
+  if (rows.length > MOST_PLACES) {
+    const places = Uint32Array.from(rows.keys()).sort((a, b) => (ages[b] ?? 0) - (ages[a] ?? 0) || a - b);
+    return new SocketRows(table, places.map((place) => rows[place] ?? 0));
   }
-  if (isSorted) return sockets;
-  const sorted: TcpSocket[] = [];
-  for (const key of keys.sort()) {
-    // As key % MOST_PLACES, which takes ten times as long.
-    const socket = sockets[key - Math.floor(key / MOST_PLACES) * MOST_PLACES];
-    if (socket) sorted.push(socket);
-  }
-  return sorted;
+  if (ages.every((age, place) => place === 0 || age <= (ages[place - 1] ?? 0))) return sockets;
+  const keys = new Float64Array(rows.length);
+  ages.forEach((age, place) => {
+    keys[place] = (YOUNGEST - age) * MOST_PLACES + place;
+  });
+  // As key % MOST_PLACES, which takes ten times as long.
+  const placeOf = (key: number): number => key - Math.floor(key / MOST_PLACES) * MOST_PLACES;
+  return new SocketRows(table, Uint32Array.from(keys.sort(), (key) => rows[placeOf(key)] ?? 0));
 }

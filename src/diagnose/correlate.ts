@@ -1,8 +1,9 @@
 import type { Case } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Endpoint, Listener, TcpSocket } from '../model/socket.ts';
-import { standingOf } from './ages.ts';
+import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
+import { CELL, SocketRows, type SocketTable } from '../model/socket-table.ts';
+import { standingAt } from './ages.ts';
 import { CaseBuilder, type CaseContext } from './case-builder.ts';
 import { type Elsewhere, HeldSockets } from './held.ts';
 import { Holders } from './holders.ts';
@@ -35,27 +36,29 @@ type Gathered = {
 };
 
 function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
+  const sockets = SocketRows.of(snapshot.sockets);
+  const { table, rows } = sockets;
   const index = new ListenerIndex(snapshot.listeners);
   const holders = new Holders(snapshot);
-  const ends = new OtherEnds(snapshot, holders, index);
-  const waits = new WaitReader(snapshot, index);
+  const ends = new OtherEnds(sockets, holders, index);
+  const waits = new WaitReader({ ...snapshot, sockets }, index);
   const { takenAt, services } = snapshot;
   const listenersShown = snapshot.source.kind !== 'capture' || snapshot.listeners.length > 0;
-  const builders = new Builders({ stuckAfterMs, takenAt, listenersShown, holders, ends, waits, index, services });
+  const builders = new Builders({ table, stuckAfterMs, takenAt, listenersShown, holders, ends, waits, index, services });
   const others = snapshot.byState.ESTABLISHED === undefined ? undefined : new OtherConnections(holders);
-  const accepting = new EndsWithoutListener(snapshot, index);
-  const ways = new Ways();
+  const ways = waysOf(table, rows, index);
 
-  for (const socket of snapshot.sockets) {
-    const listener = index.of(socket);
-    const inbound = listener !== undefined || accepting.has(socket);
-    if (socket.state !== 'CLOSE_WAIT') {
-      others?.add(socket, inbound);
+  for (const row of rows) {
+    const way = ways[table.cell(row, CELL.end)];
+    if (!way) continue;
+    if (table.cell(row, CELL.state) !== TCP_STATE.CLOSE_WAIT) {
+      others?.add(table.at(row), way.inbound);
       continue;
     }
-    const primary = holders.primary(socket.inode, listener);
-    others?.addShared(socket, primary);
-    builders.add(socket, primary, ways.of(inbound, listener));
+    const inode = table.cell(row, CELL.inode);
+    const primary = holders.primary(inode, way.listener);
+    others?.addShared(inode, primary);
+    builders.add(row, primary, way);
   }
   return {
     held: builders.held,
@@ -73,7 +76,8 @@ class OtherConnections {
     this.#holders = holders;
   }
 
-  add(socket: TcpSocket, inbound: boolean): void {
+  add(socket: TcpSocket | undefined, inbound: boolean): void {
+    if (!socket) return;
     for (const holder of this.#holders.of(socket.inode)) {
       const known = this.of(holder);
       known.connections++;
@@ -82,25 +86,12 @@ class OtherConnections {
   }
 
   /** A CLOSE_WAIT socket counts for all its holders but the one it is told of. */
-  addShared({ inode }: TcpSocket, primary: Process | undefined): void {
+  addShared(inode: number, primary: Process | undefined): void {
     for (const other of this.#holders.others(inode, primary)) this.of(other).connections++;
   }
 
   of(process: Process): NonNullable<Elsewhere> {
     return remembered(this.#of, process, () => ({ connections: 0, siblings: [] }));
-  }
-}
-
-/** The ways in which connections came about, each of them once: one after the other they mostly have the same. */
-class Ways {
-  #last: Way = { inbound: false, listener: undefined };
-  readonly #in = new Map<Listener | undefined, Way>();
-  readonly #out = new Map<Listener | undefined, Way>();
-
-  of(inbound: boolean, listener: Listener | undefined): Way {
-    if (inbound !== this.#last.inbound || listener !== this.#last.listener)
-      this.#last = remembered(inbound ? this.#in : this.#out, listener, () => ({ inbound, listener }));
-    return this.#last;
   }
 }
 
@@ -117,9 +108,10 @@ class Builders {
     this.#context = context;
   }
 
-  add(socket: TcpSocket, process: Process | undefined, way: Way): void {
-    if (process) this.#heldBy(process).add(socket, way);
-    else this.#of(socket, way).add(socket, way, standingOf(socket, this.#context.stuckAfterMs));
+  add(row: number, process: Process | undefined, way: Way): void {
+    const { table, stuckAfterMs } = this.#context;
+    if (process) this.#heldBy(process).add(row, way);
+    else this.#of(row, way).add(row, way, standingAt(table, row, stuckAfterMs));
   }
 
   #heldBy(process: Process): HeldSockets {
@@ -130,15 +122,16 @@ class Builders {
     return this.#lastHeld;
   }
 
-  #of(socket: TcpSocket, { listener }: Way): CaseBuilder {
+  #of(row: number, { listener }: Way): CaseBuilder {
     const context = this.#context;
-    if (socket.inode === undefined && listener) {
+    if (context.table.cell(row, CELL.inode) === 0 && listener) {
       return remembered(this.#backlog, listener, () => {
         const process = context.holders.primary(listener.inode, listener);
         return new CaseBuilder(context, { kind: 'backlog', listener, ...(process && { process }) });
       });
     }
-    const key = `${socket.netns} ${socket.uid} ${listener?.local.port ?? ''}`;
+    const socket = context.table.at(row);
+    const key = `${socket?.netns} ${socket?.uid} ${listener?.local.port ?? ''}`;
     return remembered(this.#unowned, key, () => new CaseBuilder(context, { kind: 'unowned' }));
   }
 
@@ -161,50 +154,37 @@ const UNPRIVILEGED = 1024;
 /** More different ports than this need not be remembered. */
 const ENOUGH_PORTS = 64;
 
-/** Ports of the peers at one local end; `against` when one speaks against it. */
-type LocalEnd = { peerPorts: Set<number>; against: boolean };
-
-/** Local ends that connections came in at although nobody listens there any more. */
-class EndsWithoutListener {
-  readonly #ends = new Map<string, LocalEnd>();
-  // One after the other they are mostly of one end.
-  #local: Endpoint | undefined;
-  #netns = -1;
-  #last: LocalEnd = { peerPorts: new Set(), against: true };
-
-  constructor({ sockets }: Snapshot, index: ListenerIndex) {
-    let port = -1;
-    let without = false;
-    for (const socket of sockets) {
-      if (socket.local.port !== port) {
-        port = socket.local.port;
-        without = index.at(port).length === 0;
-      }
-      if (without) this.#add(socket);
-    }
+/** How connections came about, by the number of their local end. */
+function waysOf(table: SocketTable, rows: Uint32Array, index: ListenerIndex): Way[] {
+  const ways = table.ends.map((end): Way => {
+    const listener = index.of(end);
+    return { inbound: listener !== undefined, listener };
+  });
+  const portsWithout = table.ends.map(({ local }) => index.at(local.port).length === 0);
+  if (portsWithout.includes(true)) {
+    for (const end of endsWithoutListener(table, rows, portsWithout)) ways[end] = { inbound: true, listener: undefined };
   }
+  return ways;
+}
 
-  #endOf({ netns, local }: TcpSocket): LocalEnd {
-    if (local === this.#local && netns === this.#netns) return this.#last;
-    this.#local = local;
-    this.#netns = netns;
-    const key = `${netns} ${local.port} ${local.address}`;
-    this.#last = remembered(this.#ends, key, () => ({ peerPorts: new Set(), against: false }));
-    return this.#last;
+/** Local ends that connections came in at although nobody listens at their port any more. */
+function endsWithoutListener(table: SocketTable, rows: Uint32Array, concerned: readonly boolean[]): number[] {
+  // The families do not matter.
+  const names = table.ends.map(({ netns, local }) => `${netns} ${local.port} ${local.address}`);
+  const peerPorts = new Map<string, Set<number>>();
+  const against = new Set<string>();
+  for (const row of rows) {
+    const end = table.cell(row, CELL.end);
+    const name = names[end];
+    if (!concerned[end] || name === undefined) continue;
+    const ports = remembered(peerPorts, name, () => new Set<number>());
+    const port = table.peerPort(row);
+    if (port < UNPRIVILEGED || ports.has(port)) against.add(name);
+    else if (ports.size < ENOUGH_PORTS) ports.add(port);
   }
-
-  #add(socket: TcpSocket): void {
-    const end = this.#endOf(socket);
-    const { peerPorts } = end;
-    const { port } = socket.peer;
-    if (port < UNPRIVILEGED || peerPorts.has(port)) end.against = true;
-    else if (peerPorts.size < ENOUGH_PORTS) peerPorts.add(port);
-  }
-
-  has(socket: TcpSocket): boolean {
-    const { peerPorts, against } = this.#endOf(socket);
-    return !against && peerPorts.size >= MANY_AT_ONE_END;
-  }
+  return names.flatMap((name, end) =>
+    (peerPorts.get(name)?.size ?? 0) >= MANY_AT_ONE_END && !against.has(name) ? end : [],
+  );
 }
 
 function closedCases(snapshot: Snapshot): Case[] {

@@ -11,6 +11,7 @@ import {
 } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { CELL, SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { nextSteps } from './advice/index.ts';
 import { ageAtLeast, hasExactAge } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
@@ -140,17 +141,19 @@ function causeOf(subject: Case, snapshot: Snapshot): Judged {
 }
 
 /** The sockets of a case are sorted, the oldest first, so those of unknown age (0) come last. */
-function agesOf({ sockets }: Case): Finding['age'] {
+function agesOf(subject: Case): Finding['age'] {
+  const sockets = SocketRows.of(subject.sockets);
+  const { table, rows } = sockets;
   let known = 0;
   let oldestAtMostMs = 0;
   let exact = true;
-  for (const socket of sockets) {
-    const { lastAckReceivedMs, lastDataReceivedMs = 0 } = socket;
-    if (lastAckReceivedMs !== undefined) known++;
-    if (lastDataReceivedMs > oldestAtMostMs) oldestAtMostMs = lastDataReceivedMs;
-    exact &&= hasExactAge(socket);
+  for (const row of rows) {
+    const data = table.cell(row, CELL.lastDataReceivedMs);
+    if (table.cell(row, CELL.lastAckReceivedMs) !== UNKNOWN) known++;
+    if (data !== UNKNOWN && data > oldestAtMostMs) oldestAtMostMs = data;
+    exact &&= hasExactAge(table, row);
   }
-  const [oldest, median, youngest] = [sockets[0], sockets[known >> 1], sockets[known - 1]];
+  const [oldest, median, youngest] = [sockets.at(0), sockets.at(known >> 1), sockets.at(known - 1)];
   if (known === 0 || !oldest || !median || !youngest) return undefined;
   return {
     oldestMs: ageAtLeast(oldest),

@@ -1,5 +1,6 @@
 import type { Case, Cause, Evidence } from '../model/finding.ts';
 import { keepaliveOf } from '../model/socket.ts';
+import { CELL, SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { formatNumber, plural } from '../model/words.ts';
 import { TLS_GOODBYES } from './traits.ts';
 import { waitEvidence, waitsTogether } from './waits.ts';
@@ -15,8 +16,10 @@ export function receiveQueueEvidence({ kind, sockets, direction }: Case): Eviden
   const end = new Sizes();
   const goodbye = new Sizes();
   const data = new Sizes();
-  for (const { recvQueue } of sockets) {
-    if (recvQueue === undefined) continue;
+  const { table, rows } = SocketRows.of(sockets);
+  for (const row of rows) {
+    const recvQueue = table.cell(row, CELL.recvQueue);
+    if (recvQueue === UNKNOWN) continue;
     all++;
     const sizes = recvQueue === 0 ? read : recvQueue === 1 ? end : TLS_GOODBYES.has(recvQueue) ? goodbye : data;
     sizes.add(recvQueue);
@@ -52,8 +55,13 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
   if (kind !== 'held' || direction !== 'inbound' || sockets.length === 0) return [];
   let asked = 0;
   let answered = 0;
-  for (const { bytesAcked, bytesReceived = 0, sendQueue = 0, recvQueue = 0 } of sockets) {
-    if (bytesAcked === undefined) return [];
+  const { table, rows } = SocketRows.of(sockets);
+  for (const row of rows) {
+    const bytesAcked = table.cell(row, CELL.bytesAcked);
+    const bytesReceived = orNone(table.cell(row, CELL.bytesReceived));
+    const sendQueue = orNone(table.cell(row, CELL.sendQueue));
+    const recvQueue = orNone(table.cell(row, CELL.recvQueue));
+    if (bytesAcked === UNKNOWN) return [];
     // What lies unread was not asked of anybody yet.
     if (bytesReceived === 0 || recvQueue > 1) continue;
     asked++;
@@ -77,6 +85,8 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
     ];
   return [];
 }
+
+const orNone = (value: number): number => (value === UNKNOWN ? 0 : value);
 
 /** How many there are, and between which sizes. */
 class Sizes {

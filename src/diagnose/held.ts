@@ -1,13 +1,14 @@
 import type { Case, Connection, Interest, Traits } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { TcpSocket } from '../model/socket.ts';
-import { type Standing, standingOf } from './ages.ts';
+import { CELL, SocketRows, type SocketTable } from '../model/socket-table.ts';
+import { type Standing, standingAt } from './ages.ts';
 import { CaseBuilder, type CaseContext } from './case-builder.ts';
 import type { Judge, JudgedCase, Way } from './judged.ts';
 import { matchLegs } from './legs.ts';
 import { type Lot, mergeParts, type Part } from './merge.ts';
 import { remembered } from './remembered.ts';
-import { traitsOf } from './traits.ts';
+import { traitsAt } from './traits.ts';
 
 /** Other connections of the same process; absent when they were not read. */
 export type Elsewhere = { connections: number; siblings: Connection[] } | undefined;
@@ -22,8 +23,9 @@ type Sort = Lot & { traits: Traits };
 export class HeldSockets {
   readonly #context: CaseContext;
   readonly #process: Process;
-  readonly #sockets: TcpSocket[] = [];
-  /** Of each of them. There are few ways, so the sockets share them. */
+  /** In the table of the context. */
+  readonly #rows: number[] = [];
+  /** Of each of them. */
   readonly #ways: Way[] = [];
 
   constructor(context: CaseContext, process: Process) {
@@ -31,15 +33,16 @@ export class HeldSockets {
     this.#process = process;
   }
 
-  add(socket: TcpSocket, way: Way): void {
-    this.#sockets.push(socket);
+  add(row: number, way: Way): void {
+    this.#rows.push(row);
     this.#ways.push(way);
   }
 
   /** All in one case. */
   whole(elsewhere: Elsewhere): Case {
     const builder = this.#builder();
-    this.#each((socket, way) => builder.add(socket, way, standingOf(socket, this.#context.stuckAfterMs)));
+    const { table, stuckAfterMs } = this.#context;
+    this.#each((row, way) => builder.add(row, way, standingAt(table, row, stuckAfterMs)));
     return this.#build(builder, elsewhere);
   }
 
@@ -59,54 +62,56 @@ export class HeldSockets {
     });
   }
 
-  #each(use: (socket: TcpSocket, way: Way, index: number) => void): void {
-    for (let index = 0; index < this.#sockets.length; index++) {
-      const [socket, way] = [this.#sockets[index], this.#ways[index]];
-      if (socket && way) use(socket, way, index);
+  #each(use: (row: number, way: Way, index: number) => void): void {
+    for (let index = 0; index < this.#rows.length; index++) {
+      const way = this.#ways[index];
+      if (way) use(this.#rows[index] ?? 0, way, index);
     }
   }
 
   /** In the order in which the first of each sort came; `inbound` are the inbound stuck sockets of all sorts. */
-  #sort(elsewhere: Elsewhere): { sorts: Sort[]; young: Lot[]; inbound: TcpSocket[] } {
-    const { stuckAfterMs, takenAt } = this.#context;
+  #sort(elsewhere: Elsewhere): { sorts: Sort[]; young: Lot[]; inbound: SocketRows } {
+    const { table, stuckAfterMs, takenAt } = this.#context;
     const standings: Standing[] = [];
-    const sides = new Sides();
-    const inbound: TcpSocket[] = [];
+    const sides = new Sides(table);
+    const inbound: number[] = [];
     const young = new Map<boolean, Lot>();
-    this.#each((socket, way) => {
-      const standing = standingOf(socket, stuckAfterMs);
+    this.#each((row, way) => {
+      const standing = standingAt(table, row, stuckAfterMs);
       standings.push(standing);
-      sides.add(socket, way, standing);
-      if (standing === 'young') remembered(young, way.inbound, () => this.#lot(way)).sockets.add(socket, way, standing);
-      else if (way.inbound) inbound.push(socket);
+      sides.add(row, way, standing);
+      if (standing === 'young') remembered(young, way.inbound, () => this.#lot(way)).sockets.add(row, way, standing);
+      else if (way.inbound) inbound.push(row);
     });
     const legs = this.#legs(standings, elsewhere);
     const sorts = new Map<number, Sort>();
     // One after the other they are mostly of one sort.
     let last: { side: number; kind: number; sort: Sort } | undefined;
-    this.#each((socket, way, index) => {
+    this.#each((row, way, index) => {
       const standing = standings[index] ?? 'young';
       if (standing === 'young') return;
-      const traits = traitsOf(this.#process, takenAt, socket);
-      const leg = legs?.get(socket);
+      const traits = traitsAt(this.#process, takenAt, table, row);
+      const leg = legs?.get(table.at(row) as TcpSocket);
       const side = sides.of(index, way);
       const kind = kindOf(traits, leg !== undefined);
       if (side !== last?.side || kind !== last.kind) {
         const make = (): Sort => ({ ...this.#lot(way), traits: { ...traits, ...(leg && { legs: [] }) } });
         last = { side, kind, sort: remembered(sorts, side * KINDS + kind, make) };
       }
-      last.sort.sockets.add(socket, way, standing);
+      last.sort.sockets.add(row, way, standing);
       if (leg) last.sort.traits.legs?.push(leg);
     });
-    return { sorts: [...sorts.values()], young: [...young.values()], inbound };
+    const inboundRows = new SocketRows(table, Uint32Array.from(inbound));
+    return { sorts: [...sorts.values()], young: [...young.values()], inbound: inboundRows };
   }
 
-  /** Undefined where there are no connections that could be one. */
+  /** The other leg of each, by row; undefined where there are no connections that could be one. */
   #legs(standings: readonly Standing[], elsewhere: Elsewhere): Map<TcpSocket, TcpSocket> | undefined {
     if (!elsewhere || elsewhere.siblings.length === 0) return undefined;
     const stuck: Connection[] = [];
-    this.#each((socket, { inbound }, index) => {
-      if (standings[index] !== 'young') stuck.push({ socket, inbound });
+    this.#each((row, { inbound }, index) => {
+      const socket = standings[index] === 'young' ? undefined : this.#context.table.at(row);
+      if (socket) stuck.push({ socket, inbound });
     });
     return credibleLegs(stuck, matchLegs(stuck, elsewhere.siblings));
   }
@@ -126,7 +131,7 @@ export class HeldSockets {
   }
 
   #build(builder: CaseBuilder, elsewhere: Elsewhere): Case {
-    const others = this.#sockets.length - builder.size;
+    const others = this.#rows.length - builder.size;
     const subject = builder.build(elsewhere && elsewhere.connections + others);
     return { ...subject, ...(elsewhere && { siblings: elsewhere.siblings }) };
   }
@@ -163,16 +168,30 @@ const MOST_SIDES = 4;
 
 /** On which side each socket came about: the port it came in at, or the server it went out to. */
 class Sides {
+  readonly #table: SocketTable;
   readonly #numbers: number[] = [];
   readonly #ports = new Map<number, number>();
-  readonly #servers = new Map<string, number>();
+  readonly #servers = new Map<number, number>();
+
+  constructor(table: SocketTable) {
+    this.#table = table;
+  }
 
   /** Young ones are numbered too, so that all have a place, but have no side. */
-  add({ local, peer }: TcpSocket, { inbound }: Way, standing: Standing): void {
+  add(row: number, { inbound }: Way, standing: Standing): void {
     const next = this.#ports.size + this.#servers.size + FIRST_SIDE;
     if (standing === 'young') this.#numbers.push(0);
-    else if (inbound) this.#numbers.push(remembered(this.#ports, local.port, () => next));
-    else this.#numbers.push(remembered(this.#servers, `${peer.address} ${peer.port}`, () => next));
+    else if (inbound) this.#numbers.push(numberIn(this.#ports, this.#localPort(row), next));
+    else this.#numbers.push(numberIn(this.#servers, this.#server(row), next));
+  }
+
+  #localPort(row: number): number {
+    return this.#table.ends[this.#table.cell(row, CELL.end)]?.local.port ?? 0;
+  }
+
+  /** Address and port in one number. */
+  #server(row: number): number {
+    return this.#table.cell(row, CELL.peer) * 2 ** 20 + this.#table.peerPort(row);
   }
 
   of(index: number, { inbound }: Way): number {
@@ -183,3 +202,10 @@ class Sides {
 
 /** 0 and 1 are all inbound and all outbound ones. */
 const FIRST_SIDE = 2;
+
+function numberIn(known: Map<number, number>, key: number, next: number): number {
+  const number = known.get(key);
+  if (number !== undefined) return number;
+  known.set(key, next);
+  return next;
+}

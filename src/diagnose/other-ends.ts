@@ -1,8 +1,9 @@
 import type { Process } from '../model/process.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import type { Endpoint, Listener, TcpSocket } from '../model/socket.ts';
+import { type Endpoint, type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
+import { CELL, type SocketRows, type SocketTable } from '../model/socket-table.ts';
 import type { Holders } from './holders.ts';
 import { isLoopback, type ListenerIndex, WILDCARDS } from './listeners.ts';
+import { remembered } from './remembered.ts';
 
 /** Ports have 16 bits. A number, because text for each of 100,000 sockets takes longer than all the rest of the search. */
 const portsOf = (local: Endpoint, peer: Endpoint): number => local.port * 65_536 + peer.port;
@@ -12,30 +13,28 @@ const NO_ENDS: readonly TcpSocket[] = [];
 /** Finds the process at the other end of a connection when that end is on this machine. */
 export class OtherEnds {
   readonly #byPorts = new Map<number, TcpSocket[]>();
-  /** Local ports of theirs, and of listeners: that there is none is all that most sockets need to know. */
+  /** 1 where one of them has that port, which is all that most sockets need to know. */
   readonly #localPorts = new Uint8Array(65_536);
-  readonly #listenerPorts = new Uint8Array(65_536);
   readonly #holders: Holders;
   readonly #listeners: ListenerIndex;
 
-  constructor(snapshot: Snapshot, holders: Holders, listeners: ListenerIndex) {
+  constructor({ table, rows }: SocketRows, holders: Holders, listeners: ListenerIndex) {
     this.#holders = holders;
     this.#listeners = listeners;
-    for (const { local } of snapshot.listeners) this.#listenerPorts[local.port] = 1;
-    for (const socket of snapshot.sockets) {
-      if (socket.state === 'CLOSE_WAIT') continue;
-      const ports = portsOf(socket.local, socket.peer);
+    for (const row of rows) {
+      if (table.cell(row, CELL.state) === TCP_STATE.CLOSE_WAIT) continue;
+      const socket = table.at(row);
+      if (!socket) continue;
       this.#localPorts[socket.local.port] = 1;
-      const same = this.#byPorts.get(ports);
-      if (same) same.push(socket);
-      else this.#byPorts.set(ports, [socket]);
+      remembered(this.#byPorts, portsOf(socket.local, socket.peer), () => []).push(socket);
     }
   }
 
-  processOf(socket: TcpSocket): Process | undefined {
-    const { port } = socket.peer;
-    if (this.#localPorts[port] === 0 && this.#listenerPorts[port] === 0) return undefined;
-    const inode = this.#endOf(socket)?.inode ?? this.#listenerAt(socket)?.inode;
+  processOf(table: SocketTable, row: number): Process | undefined {
+    const port = table.peerPort(row);
+    if (this.#localPorts[port] !== 1 && this.#listeners.at(port).length === 0) return undefined;
+    const socket = table.at(row);
+    const inode = socket && (this.#endOf(socket)?.inode ?? this.#listenerAt(socket)?.inode);
     return inode === undefined ? undefined : this.#holders.of(inode)[0];
   }
 

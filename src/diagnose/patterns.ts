@@ -1,8 +1,9 @@
 import { least, most } from '../model/extremes.ts';
 import type { Case, Evidence, Pattern } from '../model/finding.ts';
-import type { TcpSocket } from '../model/socket.ts';
+import { CELL, SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
-import { knownAge } from './ages.ts';
+import { knownAges } from './ages.ts';
+import { remembered } from './remembered.ts';
 
 // How stuck sockets came, from their ages at one moment. Two assumptions: what arrives stays (a program that closes after all,
 // only late, looks as if it had begun later), and arrivals that have no pattern are a Poisson process. Each limit is chosen so
@@ -17,13 +18,14 @@ const MOSTLY = 0.8;
 
 /** Takes the sockets of a case; those younger than the limit may still be closed, and are left out. */
 export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direction'>, stuckAfterMs: number): Found {
-  const stuck: Arrivals = { ages: [], addresses: [] };
-  for (const socket of sockets) {
-    const ageMs = knownAge(socket);
-    if (ageMs === undefined || ageMs < stuckAfterMs) continue;
+  const list = SocketRows.of(sockets);
+  const { table, rows } = list;
+  const stuck: Arrivals = { ages: [], peers: [], addresses: table.addresses };
+  knownAges(list).forEach((ageMs, i) => {
+    if (ageMs === UNKNOWN || ageMs < stuckAfterMs) return;
     stuck.ages.push(ageMs);
-    stuck.addresses.push(socket.peer.address);
-  }
+    stuck.peers.push(table.cell(rows[i] ?? 0, CELL.peer));
+  });
   if (stuck.ages.length < MOSTLY * sockets.length) return NOTHING;
   const probe = probeOf(stuck, direction === 'outbound');
   const ages = oldestFirst(stuck.ages);
@@ -33,13 +35,13 @@ export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direc
   return { patterns: found.map(({ pattern }) => pattern), evidence: found.map(({ evidence }) => evidence) };
 }
 
-/** Ages, and at the same places the addresses of the peers: 100,000 objects would take longer than all that is asked of them. */
-type Arrivals = { ages: number[]; addresses: string[] };
+/** Ages, and at the same places the numbers of the peers' addresses. */
+type Arrivals = { ages: number[]; peers: number[]; addresses: readonly string[] };
 type One = { pattern: Pattern; evidence: Evidence };
 const NOTHING: Found = { patterns: [], evidence: [] };
 
 /** In an array of numbers alone, which sorts without a function that compares. */
-const oldestFirst = (ages: readonly number[]): Float64Array => Float64Array.from(ages).sort().reverse();
+const oldestFirst = (ages: ArrayLike<number>): Float64Array => Float64Array.from(ages).sort().reverse();
 
 /** A burst is one moment: all but a few within this share of the time since, or this time. */
 const BURST_SHARE = 0.02;
@@ -133,16 +135,19 @@ const FITTING = 0.8;
 const FEWEST_OF_A_PROBE = 8;
 
 /** One peer that comes at a fixed interval, and is most of what comes. */
-function probeOf({ ages, addresses }: Arrivals, outbound: boolean): One | undefined {
-  const counts = new Map<string, number>();
-  for (const address of addresses) counts.set(address, (counts.get(address) ?? 0) + 1);
+function probeOf({ ages, peers, addresses }: Arrivals, outbound: boolean): One | undefined {
+  const counts = new Uint32Array(addresses.length);
+  for (const peer of peers) counts[peer] = (counts[peer] ?? 0) + 1;
   // Of 100,000 clients none may come so often.
-  const byAddress = new Map<string, number[]>();
-  for (const [address, count] of counts) if (count >= FEWEST_OF_A_PROBE) byAddress.set(address, []);
-  for (const [i, address] of addresses.entries()) byAddress.get(address)?.push(ages[i] ?? 0);
-  const periodic = [...byAddress].flatMap(([address, ages]) => {
+  const byPeer = new Map<number, number[]>();
+  ages.forEach((age, i) => {
+    const peer = peers[i] ?? 0;
+    if ((counts[peer] ?? 0) < FEWEST_OF_A_PROBE) return;
+    remembered(byPeer, peer, () => []).push(age);
+  });
+  const periodic = [...byPeer].flatMap(([peer, ages]) => {
     const periodMs = periodOf(ages);
-    return periodMs === undefined ? [] : [{ address, periodMs, count: ages.length }];
+    return periodMs === undefined ? [] : [{ address: addresses[peer] ?? '', periodMs, count: ages.length }];
   });
   const [first] = periodic.sort((a, b) => b.count - a.count);
   const count = periodic.reduce((sum, it) => sum + it.count, 0);
@@ -175,8 +180,8 @@ function periodOf(ages: number[]): number | undefined {
 }
 
 /** Whether they come one after the other until now, so that there will be more; a few say nothing. */
-export function isGrowing(sockets: readonly TcpSocket[]): boolean {
-  const ages = oldestFirst(sockets.flatMap((socket) => knownAge(socket) ?? []));
+export function isGrowing(sockets: Sockets): boolean {
+  const ages = oldestFirst(knownAges(SocketRows.of(sockets)).filter((age) => age !== UNKNOWN));
   const [oldest] = ages;
   const youngest = ages.at(-1);
   if (oldest === undefined || youngest === undefined || ages.length < FEWEST) return false;

@@ -2,6 +2,7 @@ import type { Case, Evidence, PeerGroup, WaitGroup, Waits } from '../model/findi
 import type { Process, Thread } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { TcpSocket } from '../model/socket.ts';
+import { CELL, SocketRows } from '../model/socket-table.ts';
 import { formatDuration, formatEndpoint, formatNumber, plural } from '../model/words.ts';
 import type { ListenerIndex } from './listeners.ts';
 
@@ -75,8 +76,10 @@ export class WaitReader {
         for (const { wait } of process.threadList ?? []) waitedOn.add(inodes.get(wait?.fd ?? -1) ?? -1);
       }
       this.#sockets = new Map();
-      for (const it of this.#snapshot.sockets) {
-        if (it.inode !== undefined && waitedOn.has(it.inode)) this.#sockets.set(it.inode, it);
+      const { table, rows } = SocketRows.of(this.#snapshot.sockets);
+      for (const row of rows) {
+        const it = waitedOn.has(table.cell(row, CELL.inode)) ? table.at(row) : undefined;
+        if (it?.inode !== undefined) this.#sockets.set(it.inode, it);
       }
     }
     return this.#sockets.get(inode);

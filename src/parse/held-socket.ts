@@ -1,5 +1,6 @@
 import { ParseError } from '../model/errors.ts';
 import { type Endpoint, type Listener, type TcpSocket, type TcpTimer, tcpStateName } from '../model/socket.ts';
+import { CELL, MARK, ROW, type SocketTable, TIMER } from '../model/socket-table.ts';
 import { AddressCache } from './address.ts';
 import { AF_INET } from './inet-diag.ts';
 
@@ -82,14 +83,23 @@ const NOW = HELD_FIELD.now.offset / 4;
 const LAST_ACK_RECEIVED = HELD_FIELD.lastAckReceived.offset / 4;
 const LAST_DATA_RECEIVED = HELD_FIELD.lastDataReceived.offset / 4;
 const LAST_DATA_SENT = HELD_FIELD.lastDataSent.offset / 4;
+const WRITE_SEQUENCE = HELD_FIELD.writeSequence.offset / 4;
+const SEND_UNACKNOWLEDGED = HELD_FIELD.sendUnacknowledged.offset / 4;
+const BYTES_ACKED = HELD_FIELD.bytesAcked.offset / 4;
+const BYTES_RECEIVED = HELD_FIELD.bytesReceived.offset / 4;
+const FLAGS = HELD_FIELD.flags.offset / 4;
+const PORTS = HELD_FIELD.localPort.offset / 4; // the local one in host order, and in the upper half the remote one
 const RECEIVE_NEXT = HELD_FIELD.receiveNext.offset / 4;
 const COPIED_SEQUENCE = HELD_FIELD.copiedSequence.offset / 4;
 const LOCAL_ADDRESS = HELD_FIELD.localAddress.offset;
 const REMOTE_ADDRESS = HELD_FIELD.remoteAddress.offset;
-const LOCAL_PORT = HELD_FIELD.localPort.offset;
 const REMOTE_PORT = HELD_FIELD.remotePort.offset;
 const FAMILY = HELD_FIELD.family.offset;
 const STATE = HELD_FIELD.state.offset;
+const IN_EPOLL = HELD_FIELD.inEpoll.offset;
+const AWAITED = HELD_FIELD.awaited.offset;
+const PENDING_TIMER = HELD_FIELD.pendingTimer.offset;
+const KEEPALIVE_PENDING = HELD_FIELD.keepalivePending.offset;
 
 /** The records of one pass. */
 export class HeldRecords {
@@ -100,9 +110,8 @@ export class HeldRecords {
   readonly addresses = new AddressCache();
   readonly #absent: ReadonlySet<string>;
   readonly #tickMs: number;
-  /** Milliseconds: ages are asked for again and again, so they are reckoned once. */
-  readonly #lastAckReceived: Uint32Array;
-  readonly #lastDataReceived: Uint32Array;
+  readonly #tellsEpoll: boolean;
+  readonly #tellsAwaited: boolean;
 
   constructor(bytes: Uint8Array, facts: HeldFacts) {
     if (bytes.length % HELD_SIZE !== 0)
@@ -113,12 +122,8 @@ export class HeldRecords {
     this.words = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, bytes.length / 4);
     this.#absent = new Set(facts.absent);
     this.#tickMs = 1000 / facts.ticksPerSecond;
-    this.#lastAckReceived = new Uint32Array(this.count);
-    this.#lastDataReceived = new Uint32Array(this.count);
-    for (let record = 0; record < this.count; record++) {
-      this.#lastAckReceived[record] = this.#since(record, LAST_ACK_RECEIVED);
-      this.#lastDataReceived[record] = this.#since(record, LAST_DATA_RECEIVED);
-    }
+    this.#tellsEpoll = this.has('inEpoll');
+    this.#tellsAwaited = this.has('awaited');
   }
 
   has(field: HeldField): boolean {
@@ -174,44 +179,58 @@ export class HeldRecords {
     return this.bytes[record * HELD_SIZE + FAMILY] === AF_INET ? 4 : 6;
   }
 
-  /** Inbound connections share their local end, and one after the other they are of the same listener. */
   local(record: number): Endpoint {
-    const known = this.#locals[record];
-    if (known) return known;
-    const before = this.#localOf;
-    this.#localOf = record;
-    const at = record * HELD_SIZE + LOCAL_PORT;
-    const port = (this.bytes[at] ?? 0) | ((this.bytes[at + 1] ?? 0) << 8);
-    const same = this.#local.port === port && this.#isSameAddress(record, before, LOCAL_ADDRESS);
-    if (!same) this.#local = { address: this.#address(record, LOCAL_ADDRESS), port };
-    this.#locals[record] = this.#local;
-    return this.#local;
+    return { address: this.#address(record, LOCAL_ADDRESS), port: this.#localPort(record) };
   }
 
   peer(record: number): Endpoint {
-    const known = this.#peers[record];
-    if (known) return known;
-    const same = this.#isSameAddress(record, this.#peerOf, REMOTE_ADDRESS);
-    const address = same ? this.#peer.address : this.#address(record, REMOTE_ADDRESS);
-    this.#peerOf = record;
-    this.#peer = { address, port: this.#remotePort(record) };
-    this.#peers[record] = this.#peer;
-    return this.#peer;
+    return { address: this.#address(record, REMOTE_ADDRESS), port: this.#remotePort(record) };
   }
 
-  // Whoever looks at sockets asks for their ends several times.
-  readonly #locals: (Endpoint | undefined)[] = [];
-  readonly #peers: (Endpoint | undefined)[] = [];
-  #localOf = -1;
-  #local: Endpoint = { address: '', port: 0 };
-  #peerOf = -1;
-  #peer: Endpoint = { address: '', port: 0 };
+  /** Adds a record to a table and gives its row. One after the other they mostly have the same ends. */
+  addTo(table: SocketTable, record: number): number {
+    const at = table.add(this, record);
+    const { cells } = table;
+    const before = this.#added;
+    this.#added = record;
+    cells[at + CELL.state] = this.state(record);
+    cells[at + CELL.inode] = this.inode(record);
+    if (!this.#hasSameLocal(record, before)) this.#end = table.endOf(this.socket(record));
+    if (!this.#hasSameAddress(record, before, REMOTE_ADDRESS))
+      this.#peer = table.addressOf(this.#address(record, REMOTE_ADDRESS));
+    cells[at + CELL.end] = this.#end;
+    cells[at + CELL.peer] = this.#peer;
+    cells[at + CELL.peerPort] = this.#remotePort(record);
+    cells[at + CELL.marks] = this.#marks(record);
+    cells[at + CELL.timer] = TIMER[this.timer(record)];
+    cells[at + CELL.lastAckReceivedMs] = this.lastAckReceivedMs(record);
+    cells[at + CELL.lastDataReceivedMs] = this.lastDataReceivedMs(record);
+    cells[at + CELL.lastDataSentMs] = this.lastDataSentMs(record);
+    cells[at + CELL.recvQueue] = this.unread(record);
+    cells[at + CELL.sendQueue] = this.unsent(record);
+    cells[at + CELL.bytesAcked] = this.words[record * WORDS + BYTES_ACKED] ?? 0;
+    cells[at + CELL.bytesReceived] = this.words[record * WORDS + BYTES_RECEIVED] ?? 0;
+    return at / ROW;
+  }
+
+  /** The record that was added last, with the numbers of its ends in the table. */
+  #added = -1;
+  #end = 0;
+  #peer = 0;
+
+  #hasSameLocal(record: number, before: number): boolean {
+    if (before < 0 || this.netns(record) !== this.netns(before)) return false;
+    return this.#localPort(record) === this.#localPort(before) && this.#hasSameAddress(record, before, LOCAL_ADDRESS);
+  }
 
   /** Of IPv6 it is not asked: text is looked up for those each time. */
-  #isSameAddress(record: number, before: number, offset: number): boolean {
+  #hasSameAddress(record: number, before: number, offset: number): boolean {
     if (before < 0 || this.family(record) !== 4 || this.family(before) !== 4) return false;
-    const word = offset / 4;
-    return this.words[record * WORDS + word] === this.words[before * WORDS + word];
+    return this.words[record * WORDS + offset / 4] === this.words[before * WORDS + offset / 4];
+  }
+
+  #localPort(record: number): number {
+    return (this.words[record * WORDS + PORTS] ?? 0) & 0xffff;
   }
 
   #remotePort(record: number): number {
@@ -232,11 +251,11 @@ export class HeldRecords {
   }
 
   lastAckReceivedMs(record: number): number {
-    return this.#lastAckReceived[record] ?? 0;
+    return this.#since(record, LAST_ACK_RECEIVED);
   }
 
   lastDataReceivedMs(record: number): number {
-    return this.#lastDataReceived[record] ?? 0;
+    return this.#since(record, LAST_DATA_RECEIVED);
   }
 
   lastDataSentMs(record: number): number {
@@ -246,6 +265,32 @@ export class HeldRecords {
   unread(record: number): number {
     const at = record * WORDS;
     return Math.max(0, ((this.words[at + RECEIVE_NEXT] ?? 0) - (this.words[at + COPIED_SEQUENCE] ?? 0)) | 0);
+  }
+
+  unsent(record: number): number {
+    const at = record * WORDS;
+    return ((this.words[at + WRITE_SEQUENCE] ?? 0) - (this.words[at + SEND_UNACKNOWLEDGED] ?? 0)) >>> 0;
+  }
+
+  timer(record: number): TcpTimer {
+    const pending = PENDING[this.bytes[record * HELD_SIZE + PENDING_TIMER] ?? 0];
+    if (pending) return pending;
+    return this.bytes[record * HELD_SIZE + KEEPALIVE_PENDING] === 1 ? 'keepalive' : 'none';
+  }
+
+  /** Undefined where the number of the flag's bit is not known. */
+  flag(record: number, bit: number | undefined): boolean | undefined {
+    return bit === undefined ? undefined : (((this.words[record * WORDS + FLAGS] ?? 0) >>> bit) & 1) === 1;
+  }
+
+  #marks(record: number): number {
+    const inEpoll = this.bytes[record * HELD_SIZE + IN_EPOLL] === 1 ? MARK.inEpoll : MARK.notInEpoll;
+    const awaited = this.bytes[record * HELD_SIZE + AWAITED] === 1 ? MARK.awaited : MARK.notAwaited;
+    return (
+      (this.#tellsEpoll ? inEpoll : 0) |
+      (this.#tellsAwaited ? awaited : 0) |
+      (this.flag(record, this.facts.keepaliveBit) ? MARK.keepalive : 0)
+    );
   }
 
   /** Milliseconds until a moment. */
@@ -311,15 +356,11 @@ class HeldSocket implements TcpSocket {
   }
 
   get sendQueue(): number {
-    const records = this.#records;
-    return (records.word(this.#record, 'writeSequence') - records.word(this.#record, 'sendUnacknowledged')) >>> 0;
+    return this.#records.unsent(this.#record);
   }
 
   get timer(): TcpTimer {
-    const records = this.#records;
-    const pending = PENDING[records.byte(this.#record, 'pendingTimer')];
-    if (pending) return pending;
-    return records.byte(this.#record, 'keepalivePending') === 1 ? 'keepalive' : 'none';
+    return this.#records.timer(this.#record);
   }
 
   get timerMs(): number | undefined {
@@ -357,11 +398,11 @@ class HeldSocket implements TcpSocket {
   }
 
   get keepalive(): boolean | undefined {
-    return this.#flag(this.#records.facts.keepaliveBit);
+    return this.#records.flag(this.#record, this.#records.facts.keepaliveBit);
   }
 
   get linger(): boolean | undefined {
-    return this.#flag(this.#records.facts.lingerBit);
+    return this.#records.flag(this.#record, this.#records.facts.lingerBit);
   }
 
   get inEpoll(): boolean | undefined {
@@ -378,9 +419,5 @@ class HeldSocket implements TcpSocket {
 
   get error(): number | undefined {
     return this.#records.word(this.#record, 'error') || undefined;
-  }
-
-  #flag(bit: number | undefined): boolean | undefined {
-    return bit === undefined ? undefined : ((this.#records.word(this.#record, 'flags') >>> bit) & 1) === 1;
   }
 }

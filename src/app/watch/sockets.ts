@@ -1,5 +1,6 @@
 import type { Case } from '../../model/finding.ts';
 import { endsOf, type TcpSocket } from '../../model/socket.ts';
+import { CELL, SocketRows } from '../../model/socket-table.ts';
 
 /** Which sockets a case has, to be compared with those of the next look. */
 export type SocketIds = {
@@ -14,15 +15,15 @@ export type SocketIds = {
 export const NO_SOCKETS: SocketIds = { inodes: new Uint32Array(), others: new Set(), closed: 0 };
 
 export function socketIds({ sockets, closedFds }: Case): SocketIds {
-  const inodes = new Uint32Array(sockets.length);
+  const { table, rows } = SocketRows.of(sockets);
+  const inodes = rows.map((row) => table.cell(row, CELL.inode)).sort();
   const others = new Set<string>();
-  let count = 0;
-  for (const socket of sockets) {
-    const { inode } = socket;
-    if (inode === undefined) others.add(endsOf(socket));
-    else inodes[count++] = inode;
+  for (const row of rows) {
+    const socket = table.cell(row, CELL.inode) === 0 ? table.at(row) : undefined;
+    if (socket) others.add(endsOf(socket));
   }
-  return { inodes: inodes.subarray(0, count).sort(), others, closed: closedFds };
+  const withoutFile = inodes.lastIndexOf(0) + 1;
+  return { inodes: inodes.subarray(withoutFile), others, closed: closedFds };
 }
 
 /** How many came and went between two looks. */
@@ -49,22 +50,24 @@ function common(a: Uint32Array, b: Uint32Array): number {
 
 /** The sockets of a case that were not there before: the youngest, and there are `entered` of them. */
 export function newSockets({ sockets }: Case, before: SocketIds, entered: number): TcpSocket[] {
+  const { table, rows } = SocketRows.of(sockets);
   const found: TcpSocket[] = [];
-  for (let index = sockets.length - 1; index >= 0 && found.length < entered; index--) {
-    const socket = sockets[index];
-    if (socket && !has(before, socket)) found.push(socket);
+  for (let index = rows.length - 1; index >= 0 && found.length < entered; index--) {
+    const row = rows[index] ?? 0;
+    const inode = table.cell(row, CELL.inode);
+    const socket = inode > 0 && hasInode(before, inode) ? undefined : table.at(row);
+    if (socket && !(inode === 0 && before.others.has(endsOf(socket)))) found.push(socket);
   }
   return found;
 }
 
-function has({ inodes, others }: SocketIds, socket: TcpSocket): boolean {
-  if (socket.inode === undefined) return others.has(endsOf(socket));
+function hasInode({ inodes }: SocketIds, inode: number): boolean {
   let low = 0;
   let high = inodes.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((inodes[middle] ?? 0) < socket.inode) low = middle + 1;
+    if ((inodes[middle] ?? 0) < inode) low = middle + 1;
     else high = middle;
   }
-  return inodes[low] === socket.inode;
+  return inodes[low] === inode;
 }
