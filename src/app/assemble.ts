@@ -11,7 +11,7 @@ import { InodeMap } from '../model/inode-map.ts';
 import type { Process, SocketFds } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
-import { CELL, type SocketRows, UNKNOWN } from '../model/socket-table.ts';
+import { COLUMN, type SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { parseServices } from '../parse/services.ts';
 import { parseFileNr, parsePortRange } from '../parse/sysctl.ts';
 import { addStates, countStates, type NamespaceReader } from './namespaces.ts';
@@ -112,7 +112,7 @@ function otherEnds(sockets: SocketRows, others: TcpSocket[]): Set<TcpSocket> {
   }
   const { table, rows } = sockets;
   for (const row of rows) {
-    const port = table.ends[table.cell(row, CELL.end)]?.local.port ?? 0;
+    const port = table.ends[table.cell(row, COLUMN.end)]?.local.port ?? 0;
     const candidates = ports.get(table.peerPort(row) * 65_536 + port) ?? NO_SOCKETS;
     const socket = candidates.length > 0 ? table.at(row) : undefined;
     if (!socket) continue;
@@ -181,9 +181,9 @@ function unlisted(processes: ProcessEntry[], { tables }: Walk): ProcessEntry[] {
 function stuckInodes({ sockets }: NamespaceReader): InodeMap {
   const stuck = new InodeMap(sockets.length);
   for (const row of sockets.list().rows) {
-    const inode = sockets.cell(row, CELL.inode);
-    const recvQueue = sockets.cell(row, CELL.recvQueue);
-    if (inode === 0 || sockets.cell(row, CELL.state) !== TCP_STATE.CLOSE_WAIT) continue;
+    const inode = sockets.cell(row, COLUMN.inode);
+    const recvQueue = sockets.cell(row, COLUMN.recvQueue);
+    if (inode === 0 || sockets.cell(row, COLUMN.state) !== TCP_STATE.CLOSE_WAIT) continue;
     stuck.add(inode, recvQueue !== UNKNOWN && recvQueue > 0 ? 1 : 0);
   }
   return stuck;
@@ -207,8 +207,8 @@ function concernedListeners({ sockets, listeners }: NamespaceReader): Listener[]
   const ports = new Uint8Array(65_536);
   const isHere = sockets.addresses.map(isLoopback);
   for (const row of sockets.list().rows) {
-    const peer = sockets.cell(row, CELL.peer);
-    const local = sockets.ends[sockets.cell(row, CELL.end)]?.local;
+    const peer = sockets.cell(row, COLUMN.peer);
+    const local = sockets.ends[sockets.cell(row, COLUMN.end)]?.local;
     if (local) ports[local.port] = 1;
     if (isHere[peer] || sockets.addresses[peer] === local?.address) ports[sockets.peerPort(row)] = 1;
   }

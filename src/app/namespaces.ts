@@ -5,7 +5,7 @@ import { isGone, SystemError } from '../model/errors.ts';
 import type { InodeMap } from '../model/inode-map.ts';
 import type { Gap, NetNs, ReadingSource } from '../model/snapshot.ts';
 import { endsOf, type Listener, TCP_STATE, type TcpSocket, type TcpState, tcpStateName } from '../model/socket.ts';
-import { CELL, type SocketRows, SocketTable } from '../model/socket-table.ts';
+import { COLUMN, type SocketRows, SocketTable } from '../model/socket-table.ts';
 import { stateMask } from '../parse/inet-diag.ts';
 import { parseSockstat, type Sockstat } from '../parse/sockstat.ts';
 import { netlinkInterrupted, netlinkUnavailable, netnsDenied, notUnderstood, type Privileges } from './gaps.ts';
@@ -339,7 +339,7 @@ export type StateCounts = Partial<Record<TcpState, number>>;
 export function countStates({ table, rows }: SocketRows, listeners: number): StateCounts {
   const counts = new Uint32Array(256);
   for (const row of rows) {
-    const state = table.cell(row, CELL.state);
+    const state = table.cell(row, COLUMN.state);
     counts[state] = (counts[state] ?? 0) + 1;
   }
   const byState: StateCounts = { LISTEN: listeners };

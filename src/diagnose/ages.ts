@@ -1,5 +1,5 @@
 import type { AgeRange, TcpSocket } from '../model/socket.ts';
-import { CELL, MARK, SocketRows, type Sockets, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
+import { COLUMN, MARK, SocketRows, type Sockets, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
 
 /**
  * Time since the socket entered CLOSE_WAIT, from tcp_info. The peer's FIN carries an acknowledgement, so the last one
@@ -32,8 +32,8 @@ export const ageAtLeast = ({ lastAckReceivedMs = 0, lastDataReceivedMs = 0 }: Tc
 /** The same of each of many. */
 export function agesAtLeast({ table, rows }: SocketRows): Uint32Array {
   return rows.map((row) => {
-    const ack = table.cell(row, CELL.lastAckReceivedMs);
-    const data = table.cell(row, CELL.lastDataReceivedMs);
+    const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+    const data = table.cell(row, COLUMN.lastDataReceivedMs);
     return ack === UNKNOWN || data === UNKNOWN ? 0 : lowerBound(ack, data);
   });
 }
@@ -56,8 +56,8 @@ export const isExact = ({ atLeastMs, atMostMs }: AgeRange): boolean =>
 
 /** As `isExact(ageOf(socket))`, of a row. */
 export function hasExactAge(table: SocketTable, row: number): boolean {
-  const ack = table.cell(row, CELL.lastAckReceivedMs);
-  const data = table.cell(row, CELL.lastDataReceivedMs);
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const data = table.cell(row, COLUMN.lastDataReceivedMs);
   return ack !== UNKNOWN && data !== UNKNOWN && Math.abs(data - ack) <= SAME_MOMENT_MS;
 }
 
@@ -79,14 +79,14 @@ const NEARLY = 0.02;
  */
 export function knownAges({ table, rows }: SocketRows): Uint32Array {
   return rows.map((row) => {
-    const ack = table.cell(row, CELL.lastAckReceivedMs);
-    const data = table.cell(row, CELL.lastDataReceivedMs);
+    const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+    const data = table.cell(row, COLUMN.lastDataReceivedMs);
     if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return UNKNOWN;
     const atLeastMs = Math.min(ack, data);
     if (data - atLeastMs <= Math.max(SAME_MOMENT_MS, NEARLY * atLeastMs)) return atLeastMs;
-    const sent = table.cell(row, CELL.lastDataSentMs);
-    const keepalive = (table.cell(row, CELL.marks) & MARK.keepalive) !== 0;
-    if (table.cell(row, CELL.timer) !== TIMER.none || keepalive || sent === UNKNOWN) return UNKNOWN;
+    const sent = table.cell(row, COLUMN.lastDataSentMs);
+    const keepalive = (table.cell(row, COLUMN.marks) & MARK.keepalive) !== 0;
+    if (table.cell(row, COLUMN.timer) !== TIMER.none || keepalive || sent === UNKNOWN) return UNKNOWN;
     return sent - ack > LONGEST_ROUND_TRIP_MS ? atLeastMs : UNKNOWN;
   });
 }
@@ -108,10 +108,10 @@ export function standingAt(table: SocketTable, row: number, stuckAfterMs: number
     const socket = table.at(row);
     return socket ? standingOf(socket, stuckAfterMs) : 'maybe';
   }
-  const ack = table.cell(row, CELL.lastAckReceivedMs);
-  const data = table.cell(row, CELL.lastDataReceivedMs);
-  const sent = table.cell(row, CELL.lastDataSentMs);
-  return standingBy(ack, data, sent, table.cell(row, CELL.timer) !== TIMER.none, stuckAfterMs);
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const data = table.cell(row, COLUMN.lastDataReceivedMs);
+  const sent = table.cell(row, COLUMN.lastDataSentMs);
+  return standingBy(ack, data, sent, table.cell(row, COLUMN.timer) !== TIMER.none, stuckAfterMs);
 }
 
 function standingBy(ack: number, data: number, sent: number, hasTimer: boolean, stuckAfterMs: number): Standing {

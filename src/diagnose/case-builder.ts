@@ -1,7 +1,7 @@
 import type { Case, Direction, PeerGroup } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Listener } from '../model/socket.ts';
-import { CELL, SocketRows, type SocketTable } from '../model/socket-table.ts';
+import { COLUMN, SocketRows, type SocketTable } from '../model/socket-table.ts';
 import { agesAtLeast, type Standing } from './ages.ts';
 import type { Holders } from './holders.ts';
 import type { Way } from './judged.ts';
@@ -61,7 +61,7 @@ export class CaseBuilder {
     this.#addPeer(row, inbound);
     if (this.#who.kind !== 'held') return;
     const { table, holders } = this.#context;
-    for (const other of holders.others(table.cell(row, CELL.inode), this.#who.process)) this.#addCoHolder(other, 1);
+    for (const other of holders.others(table.cell(row, COLUMN.inode), this.#who.process)) this.#addCoHolder(other, 1);
   }
 
   /** Adds what another one has gathered of the same process, without looking at its sockets again. */
@@ -88,7 +88,7 @@ export class CaseBuilder {
 
   #addPeer(row: number, inbound: boolean): void {
     const { table, ends } = this.#context;
-    const peer = table.cell(row, CELL.peer);
+    const peer = table.cell(row, COLUMN.peer);
     const port = inbound ? ANY_PORT : table.peerPort(row);
     // One after the other they are mostly of one peer.
     if (port !== this.#lastPort || peer !== this.#lastPeer) {
@@ -187,7 +187,10 @@ function oldestFirst(sockets: SocketRows): SocketRows {
   const ages = agesAtLeast(sockets);
   if (rows.length > MOST_PLACES) {
     const places = Uint32Array.from(rows.keys()).sort((a, b) => (ages[b] ?? 0) - (ages[a] ?? 0) || a - b);
-    return new SocketRows(table, places.map((place) => rows[place] ?? 0));
+    return new SocketRows(
+      table,
+      places.map((place) => rows[place] ?? 0),
+    );
   }
   if (ages.every((age, place) => place === 0 || age <= (ages[place - 1] ?? 0))) return sockets;
   const keys = new Float64Array(rows.length);
@@ -196,5 +199,8 @@ function oldestFirst(sockets: SocketRows): SocketRows {
   });
   // As key % MOST_PLACES, which takes ten times as long.
   const placeOf = (key: number): number => key - Math.floor(key / MOST_PLACES) * MOST_PLACES;
-  return new SocketRows(table, Uint32Array.from(keys.sort(), (key) => rows[placeOf(key)] ?? 0));
+  return new SocketRows(
+    table,
+    Uint32Array.from(keys.sort(), (key) => rows[placeOf(key)] ?? 0),
+  );
 }

@@ -2,7 +2,7 @@ import type { Case } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
-import { CELL, SocketRows, type SocketTable } from '../model/socket-table.ts';
+import { COLUMN, SocketRows, type SocketTable } from '../model/socket-table.ts';
 import { standingAt } from './ages.ts';
 import { CaseBuilder, type CaseContext } from './case-builder.ts';
 import { type Elsewhere, HeldSockets } from './held.ts';
@@ -44,18 +44,28 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const waits = new WaitReader({ ...snapshot, sockets }, index);
   const { takenAt, services } = snapshot;
   const listenersShown = snapshot.source.kind !== 'capture' || snapshot.listeners.length > 0;
-  const builders = new Builders({ table, stuckAfterMs, takenAt, listenersShown, holders, ends, waits, index, services });
+  const builders = new Builders({
+    table,
+    stuckAfterMs,
+    takenAt,
+    listenersShown,
+    holders,
+    ends,
+    waits,
+    index,
+    services,
+  });
   const others = snapshot.byState.ESTABLISHED === undefined ? undefined : new OtherConnections(holders);
   const ways = waysOf(table, rows, index);
 
   for (const row of rows) {
-    const way = ways[table.cell(row, CELL.end)];
+    const way = ways[table.cell(row, COLUMN.end)];
     if (!way) continue;
-    if (table.cell(row, CELL.state) !== TCP_STATE.CLOSE_WAIT) {
+    if (table.cell(row, COLUMN.state) !== TCP_STATE.CLOSE_WAIT) {
       others?.add(table.at(row), way.inbound);
       continue;
     }
-    const inode = table.cell(row, CELL.inode);
+    const inode = table.cell(row, COLUMN.inode);
     const primary = holders.primary(inode, way.listener);
     others?.addShared(inode, primary);
     builders.add(row, primary, way);
@@ -124,7 +134,7 @@ class Builders {
 
   #of(row: number, { listener }: Way): CaseBuilder {
     const context = this.#context;
-    if (context.table.cell(row, CELL.inode) === 0 && listener) {
+    if (context.table.cell(row, COLUMN.inode) === 0 && listener) {
       return remembered(this.#backlog, listener, () => {
         const process = context.holders.primary(listener.inode, listener);
         return new CaseBuilder(context, { kind: 'backlog', listener, ...(process && { process }) });
@@ -162,7 +172,8 @@ function waysOf(table: SocketTable, rows: Uint32Array, index: ListenerIndex): Wa
   });
   const portsWithout = table.ends.map(({ local }) => index.at(local.port).length === 0);
   if (portsWithout.includes(true)) {
-    for (const end of endsWithoutListener(table, rows, portsWithout)) ways[end] = { inbound: true, listener: undefined };
+    for (const end of endsWithoutListener(table, rows, portsWithout))
+      ways[end] = { inbound: true, listener: undefined };
   }
   return ways;
 }
@@ -174,7 +185,7 @@ function endsWithoutListener(table: SocketTable, rows: Uint32Array, concerned: r
   const peerPorts = new Map<string, Set<number>>();
   const against = new Set<string>();
   for (const row of rows) {
-    const end = table.cell(row, CELL.end);
+    const end = table.cell(row, COLUMN.end);
     const name = names[end];
     if (!concerned[end] || name === undefined) continue;
     const ports = remembered(peerPorts, name, () => new Set<number>());

@@ -11,7 +11,7 @@ import {
 } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { CELL, SocketRows, UNKNOWN } from '../model/socket-table.ts';
+import { COLUMN, SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { nextSteps } from './advice/index.ts';
 import { ageAtLeast, hasExactAge } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
@@ -148,8 +148,8 @@ function agesOf(subject: Case): Finding['age'] {
   let oldestAtMostMs = 0;
   let exact = true;
   for (const row of rows) {
-    const data = table.cell(row, CELL.lastDataReceivedMs);
-    if (table.cell(row, CELL.lastAckReceivedMs) !== UNKNOWN) known++;
+    const data = table.cell(row, COLUMN.lastDataReceivedMs);
+    if (table.cell(row, COLUMN.lastAckReceivedMs) !== UNKNOWN) known++;
     if (data !== UNKNOWN && data > oldestAtMostMs) oldestAtMostMs = data;
     exact &&= hasExactAge(table, row);
   }

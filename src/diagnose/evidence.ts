@@ -1,6 +1,6 @@
 import type { Case, Cause, Evidence } from '../model/finding.ts';
 import { keepaliveOf } from '../model/socket.ts';
-import { CELL, SocketRows, UNKNOWN } from '../model/socket-table.ts';
+import { COLUMN, SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { formatNumber, plural } from '../model/words.ts';
 import { TLS_GOODBYES } from './traits.ts';
 import { waitEvidence, waitsTogether } from './waits.ts';
@@ -18,7 +18,7 @@ export function receiveQueueEvidence({ kind, sockets, direction }: Case): Eviden
   const data = new Sizes();
   const { table, rows } = SocketRows.of(sockets);
   for (const row of rows) {
-    const recvQueue = table.cell(row, CELL.recvQueue);
+    const recvQueue = table.cell(row, COLUMN.recvQueue);
     if (recvQueue === UNKNOWN) continue;
     all++;
     const sizes = recvQueue === 0 ? read : recvQueue === 1 ? end : TLS_GOODBYES.has(recvQueue) ? goodbye : data;
@@ -57,10 +57,10 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
   let answered = 0;
   const { table, rows } = SocketRows.of(sockets);
   for (const row of rows) {
-    const bytesAcked = table.cell(row, CELL.bytesAcked);
-    const bytesReceived = orNone(table.cell(row, CELL.bytesReceived));
-    const sendQueue = orNone(table.cell(row, CELL.sendQueue));
-    const recvQueue = orNone(table.cell(row, CELL.recvQueue));
+    const bytesAcked = table.cell(row, COLUMN.bytesAcked);
+    const bytesReceived = orNone(table.cell(row, COLUMN.bytesReceived));
+    const sendQueue = orNone(table.cell(row, COLUMN.sendQueue));
+    const recvQueue = orNone(table.cell(row, COLUMN.recvQueue));
     if (bytesAcked === UNKNOWN) return [];
     // What lies unread was not asked of anybody yet.
     if (bytesReceived === 0 || recvQueue > 1) continue;

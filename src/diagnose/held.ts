@@ -1,7 +1,7 @@
 import type { Case, Connection, Interest, Traits } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { TcpSocket } from '../model/socket.ts';
-import { CELL, SocketRows, type SocketTable } from '../model/socket-table.ts';
+import { COLUMN, SocketRows, type SocketTable } from '../model/socket-table.ts';
 import { type Standing, standingAt } from './ages.ts';
 import { CaseBuilder, type CaseContext } from './case-builder.ts';
 import type { Judge, JudgedCase, Way } from './judged.ts';
@@ -186,12 +186,12 @@ class Sides {
   }
 
   #localPort(row: number): number {
-    return this.#table.ends[this.#table.cell(row, CELL.end)]?.local.port ?? 0;
+    return this.#table.ends[this.#table.cell(row, COLUMN.end)]?.local.port ?? 0;
   }
 
   /** Address and port in one number. */
   #server(row: number): number {
-    return this.#table.cell(row, CELL.peer) * 2 ** 20 + this.#table.peerPort(row);
+    return this.#table.cell(row, COLUMN.peer) * 2 ** 20 + this.#table.peerPort(row);
   }
 
   of(index: number, { inbound }: Way): number {

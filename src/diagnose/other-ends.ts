@@ -1,6 +1,6 @@
 import type { Process } from '../model/process.ts';
 import { type Endpoint, type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
-import { CELL, type SocketRows, type SocketTable } from '../model/socket-table.ts';
+import { COLUMN, type SocketRows, type SocketTable } from '../model/socket-table.ts';
 import type { Holders } from './holders.ts';
 import { isLoopback, type ListenerIndex, WILDCARDS } from './listeners.ts';
 import { remembered } from './remembered.ts';
@@ -22,7 +22,7 @@ export class OtherEnds {
     this.#holders = holders;
     this.#listeners = listeners;
     for (const row of rows) {
-      if (table.cell(row, CELL.state) === TCP_STATE.CLOSE_WAIT) continue;
+      if (table.cell(row, COLUMN.state) === TCP_STATE.CLOSE_WAIT) continue;
       const socket = table.at(row);
       if (!socket) continue;
       this.#localPorts[socket.local.port] = 1;

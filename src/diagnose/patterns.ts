@@ -1,6 +1,6 @@
 import { least, most } from '../model/extremes.ts';
 import type { Case, Evidence, Pattern } from '../model/finding.ts';
-import { CELL, SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
+import { COLUMN, SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
 import { knownAges } from './ages.ts';
 import { remembered } from './remembered.ts';
@@ -24,7 +24,7 @@ export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direc
   knownAges(list).forEach((ageMs, i) => {
     if (ageMs === UNKNOWN || ageMs < stuckAfterMs) return;
     stuck.ages.push(ageMs);
-    stuck.peers.push(table.cell(rows[i] ?? 0, CELL.peer));
+    stuck.peers.push(table.cell(rows[i] ?? 0, COLUMN.peer));
   });
   if (stuck.ages.length < MOSTLY * sockets.length) return NOTHING;
   const probe = probeOf(stuck, direction === 'outbound');

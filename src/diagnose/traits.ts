@@ -1,6 +1,6 @@
 import type { Interest, Reception, Traits } from '../model/finding.ts';
 import type { EpollSets, Process } from '../model/process.ts';
-import { CELL, MARK, SocketRows, type Sockets, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
+import { COLUMN, MARK, SocketRows, type Sockets, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
 
 /**
  * Recv-Q of an unread TLS goodbye (the alert close_notify) with the FIN: AES-CBC in TLS 1.2 54, AES-GCM 32,
@@ -10,7 +10,7 @@ export const TLS_GOODBYES: ReadonlySet<number> = new Set([24, 25, 32, 54]);
 
 /** Undefined in a capture that does not tell Recv-Q. */
 const receptionAt = (table: SocketTable, row: number): Reception | undefined =>
-  receptionBy(table.cell(row, CELL.recvQueue));
+  receptionBy(table.cell(row, COLUMN.recvQueue));
 
 function receptionBy(recvQueue: number): Reception | undefined {
   if (recvQueue === UNKNOWN) return undefined;
@@ -37,7 +37,7 @@ const STRONGEST: readonly Interest[] = ['level', 'edge', 'spent', 'off'];
 const NO_SETS: EpollSets['sets'] = [];
 
 function interestAt({ epoll }: Process, table: SocketTable, row: number): Interest | undefined {
-  const inode = table.cell(row, CELL.inode);
+  const inode = table.cell(row, COLUMN.inode);
   let strongest = STRONGEST.length;
   for (const { sockets } of epoll?.sets ?? NO_SETS) {
     const events = inode === 0 ? undefined : sockets.get(inode);
@@ -45,7 +45,7 @@ function interestAt({ epoll }: Process, table: SocketTable, row: number): Intere
   }
   const found = STRONGEST[strongest];
   if (found) return found;
-  const marks = table.cell(row, CELL.marks);
+  const marks = table.cell(row, COLUMN.marks);
   // A set of another process may know it too.
   if ((marks & (MARK.inEpoll | MARK.awaited)) !== 0) return 'some';
   return epoll?.complete || (marks & NOBODY) === NOBODY ? 'none' : undefined;
@@ -64,11 +64,11 @@ const SAME_MOMENT_MS = 100;
  * so this is a sign, and no proof.
  */
 function flowAt(table: SocketTable, row: number): Traits['flow'] {
-  const sendQueue = table.cell(row, CELL.sendQueue);
-  const sent = table.cell(row, CELL.lastDataSentMs);
-  const received = table.cell(row, CELL.lastDataReceivedMs);
-  const ack = table.cell(row, CELL.lastAckReceivedMs);
-  const probes = table.cell(row, CELL.timer) === TIMER['zero-window-probe'];
+  const sendQueue = table.cell(row, COLUMN.sendQueue);
+  const sent = table.cell(row, COLUMN.lastDataSentMs);
+  const received = table.cell(row, COLUMN.lastDataReceivedMs);
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const probes = table.cell(row, COLUMN.timer) === TIMER['zero-window-probe'];
   if (sendQueue !== UNKNOWN && sendQueue > 0 && (probes || (sent !== UNKNOWN && sent > RECENT_MS))) return 'clogged';
   if (sent === UNKNOWN || received === UNKNOWN || ack === UNKNOWN) return 'still';
   const taken = ack <= sent + SAME_MOMENT_MS;
@@ -85,9 +85,9 @@ const YOUNGER_BY_MS = 500;
 function isOlderAt({ startedAt }: Process, takenAt: number, table: SocketTable, row: number): boolean {
   // A start in the future is that of a clock that was set, or of a file that a container's tools made up.
   if (startedAt === undefined || startedAt * 1000 > takenAt) return false;
-  const ack = table.cell(row, CELL.lastAckReceivedMs);
-  const data = table.cell(row, CELL.lastDataReceivedMs);
-  const sent = table.cell(row, CELL.lastDataSentMs);
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const data = table.cell(row, COLUMN.lastDataReceivedMs);
+  const sent = table.cell(row, COLUMN.lastDataSentMs);
   const moved = sent === UNKNOWN || data === UNKNOWN ? 0 : Math.min(sent, data);
   const connectedMs = Math.max(ack === UNKNOWN ? 0 : ack, moved);
   return connectedMs > takenAt - startedAt * 1000 + YOUNGER_BY_MS;

@@ -2,7 +2,7 @@ import type { Case, Evidence, PeerGroup, WaitGroup, Waits } from '../model/findi
 import type { Process, Thread } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { TcpSocket } from '../model/socket.ts';
-import { CELL, SocketRows } from '../model/socket-table.ts';
+import { COLUMN, SocketRows } from '../model/socket-table.ts';
 import { formatDuration, formatEndpoint, formatNumber, plural } from '../model/words.ts';
 import type { ListenerIndex } from './listeners.ts';
 
@@ -78,7 +78,7 @@ export class WaitReader {
       this.#sockets = new Map();
       const { table, rows } = SocketRows.of(this.#snapshot.sockets);
       for (const row of rows) {
-        const it = waitedOn.has(table.cell(row, CELL.inode)) ? table.at(row) : undefined;
+        const it = waitedOn.has(table.cell(row, COLUMN.inode)) ? table.at(row) : undefined;
         if (it?.inode !== undefined) this.#sockets.set(it.inode, it);
       }
     }

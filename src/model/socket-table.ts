@@ -17,10 +17,10 @@ export type SocketSource = { socket(record: number): TcpSocket };
 /** Where connections have their local end. */
 export type LocalEnd = Pick<TcpSocket, 'netns' | 'family' | 'local'>;
 
-/** Stands in a cell for what is not known. */
+/** Stands in a column for what is not known. */
 export const UNKNOWN = 2 ** 32 - 1;
 
-/** Numbers of timers in a cell. */
+/** Numbers of timers in their column. */
 export const TIMER: Readonly<Record<TcpTimer, number>> = {
   none: 0,
   retransmit: 1,
@@ -29,11 +29,11 @@ export const TIMER: Readonly<Record<TcpTimer, number>> = {
   'zero-window-probe': 4,
 };
 
-/** Bits of the cell `marks`. What may not be known has a bit for yes and one for no. */
+/** Bits of the column `marks`. What may not be known has a bit for yes and one for no. */
 export const MARK = { keepalive: 1, inEpoll: 2, notInEpoll: 4, awaited: 8, notAwaited: 16 } as const;
 
-/** The cells of a row. From the timer on they hold what TcpSocket has under the same name, or UNKNOWN. */
-export const CELL = {
+/** Numbers of the columns. From the timer on they hold what TcpSocket has under the same name, or UNKNOWN. */
+export const COLUMN = {
   /** What its source makes an object of. */
   record: 0,
   /** As the kernel numbers them. */
@@ -55,16 +55,19 @@ export const CELL = {
   bytesReceived: 14,
 } as const;
 
-/** A row is one line of the processor's cache. */
-export const ROW = 16;
+const COLUMNS = Object.keys(COLUMN).length;
+
 const FEW = 64;
 
 /**
- * Sockets by the 100,000: what is asked of every one of them lies in rows of numbers, and an object is made of a socket only
- * when somebody looks at that one. To make objects of all, and to collect them again, takes longer than all that a report asks.
+ * Sockets by the 100,000: what is asked of every one of them lies in columns of numbers, and an object is made of a socket
+ * only when somebody looks at that one. To make objects of all, and to collect them again, takes longer than all that a
+ * report asks; and of a column, sixteen numbers come at once from memory, which is what reading them waits for.
  */
 export class SocketTable {
-  cells = new Uint32Array(FEW * ROW);
+  /** Column behind column, each as long as `capacity`. */
+  cells = new Uint32Array(FEW * COLUMNS);
+  capacity = FEW;
   readonly ends: LocalEnd[] = [];
   readonly addresses: string[] = [];
   /** Whether earlier captures tell of some of them how long they have been there. */
@@ -82,60 +85,65 @@ export class SocketTable {
   at(row: number): TcpSocket | undefined {
     const known = this.#sockets[row];
     if (known || row < 0 || row >= this.length) return known;
-    const made = this.#source?.socket(this.cells[row * ROW + CELL.record] ?? 0);
+    const made = this.#source?.socket(this.cell(row, COLUMN.record));
     this.#sockets[row] = made;
     return made;
   }
 
-  cell(row: number, cell: number): number {
-    return this.cells[row * ROW + cell] ?? UNKNOWN;
+  cell(row: number, column: number): number {
+    return this.cells[column * this.capacity + row] ?? UNKNOWN;
   }
 
   /** Below 0 in captures, for names. */
   peerPort(row: number): number {
-    return this.cell(row, CELL.peerPort) | 0;
+    return this.cell(row, COLUMN.peerPort) | 0;
   }
 
   /** Makes room for so many rows more. */
   reserve(rows: number): void {
-    const needed = (this.length + rows) * ROW;
-    if (needed <= this.cells.length) return;
-    const larger = new Uint32Array(Math.max(needed, this.cells.length * 2));
-    larger.set(this.cells);
-    this.cells = larger;
+    const needed = this.length + rows;
+    if (needed <= this.capacity) return;
+    const { cells, capacity: before } = this;
+    this.capacity = Math.max(needed, before * 2);
+    this.cells = new Uint32Array(this.capacity * COLUMNS);
+    for (let column = 0; column < COLUMNS; column++) {
+      this.cells.set(cells.subarray(column * before, (column + 1) * before), column * this.capacity);
+    }
   }
 
-  /** Adds a row of which its source can make an object. Gives the place of its first cell: the caller fills the others. */
+  /** Adds a row of which its source can make an object, and gives its number: the caller fills the other columns. */
   add(source: SocketSource, record: number): number {
     this.#source = source;
-    const at = this.#addRow(undefined);
-    this.cells[at + CELL.record] = record;
-    return at;
+    const row = this.#addRow(undefined);
+    this.cells[COLUMN.record * this.capacity + row] = record;
+    return row;
   }
 
   push(socket: TcpSocket): void {
-    const at = this.#addRow(socket);
-    const { cells } = this;
-    cells[at + CELL.state] = TCP_STATE[socket.state];
-    cells[at + CELL.inode] = socket.inode ?? 0;
-    cells[at + CELL.end] = this.endOf(socket);
-    cells[at + CELL.peer] = this.addressOf(socket.peer.address);
-    cells[at + CELL.peerPort] = socket.peer.port;
-    cells[at + CELL.marks] = marksOf(socket);
-    cells[at + CELL.timer] = socket.timer === undefined ? UNKNOWN : TIMER[socket.timer];
-    cells[at + CELL.lastAckReceivedMs] = socket.lastAckReceivedMs ?? UNKNOWN;
-    cells[at + CELL.lastDataReceivedMs] = socket.lastDataReceivedMs ?? UNKNOWN;
-    cells[at + CELL.lastDataSentMs] = socket.lastDataSentMs ?? UNKNOWN;
-    cells[at + CELL.recvQueue] = socket.recvQueue ?? UNKNOWN;
-    cells[at + CELL.sendQueue] = socket.sendQueue ?? UNKNOWN;
-    cells[at + CELL.bytesAcked] = socket.bytesAcked ?? UNKNOWN;
-    cells[at + CELL.bytesReceived] = socket.bytesReceived ?? UNKNOWN;
+    const row = this.#addRow(socket);
+    const set = (column: number, value: number | undefined): void => {
+      this.cells[column * this.capacity + row] = value ?? UNKNOWN;
+    };
+    set(COLUMN.state, TCP_STATE[socket.state]);
+    set(COLUMN.inode, socket.inode ?? 0);
+    set(COLUMN.end, this.endOf(socket));
+    set(COLUMN.peer, this.addressOf(socket.peer.address));
+    set(COLUMN.peerPort, socket.peer.port);
+    set(COLUMN.marks, marksOf(socket));
+    set(COLUMN.timer, socket.timer && TIMER[socket.timer]);
+    set(COLUMN.lastAckReceivedMs, socket.lastAckReceivedMs);
+    set(COLUMN.lastDataReceivedMs, socket.lastDataReceivedMs);
+    set(COLUMN.lastDataSentMs, socket.lastDataSentMs);
+    set(COLUMN.recvQueue, socket.recvQueue);
+    set(COLUMN.sendQueue, socket.sendQueue);
+    set(COLUMN.bytesAcked, socket.bytesAcked);
+    set(COLUMN.bytesReceived, socket.bytesReceived);
     this.hasHistory ||= socket.seenAgoMs !== undefined || socket.cameWithinMs !== undefined;
   }
 
   #addRow(socket: TcpSocket | undefined): number {
     this.reserve(1);
-    return (this.#sockets.push(socket) - 1) * ROW;
+    return this.#sockets.push(socket) - 1;
   }
 
   /** The number of a local end in `ends`. */
@@ -155,7 +163,8 @@ export class SocketTable {
     for (let row = 0; row < this.length; row++) {
       if (!test(row)) continue;
       if (kept < row) {
-        this.cells.copyWithin(kept * ROW, row * ROW, (row + 1) * ROW);
+        for (let at = 0; at < this.cells.length; at += this.capacity)
+          this.cells.copyWithin(at + kept, at + row, at + row + 1);
         this.#sockets[kept] = this.#sockets[row];
       }
       kept++;
@@ -169,7 +178,7 @@ export class SocketTable {
     const rows = new Uint32Array(this.length);
     let count = 0;
     for (let row = 0; row < rows.length; row++) {
-      if (wanted === undefined || this.cells[row * ROW + CELL.state] === wanted) rows[count++] = row;
+      if (wanted === undefined || this.cell(row, COLUMN.state) === wanted) rows[count++] = row;
     }
     return new SocketRows(this, rows.subarray(0, count));
   }

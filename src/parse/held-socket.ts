@@ -1,6 +1,6 @@
 import { ParseError } from '../model/errors.ts';
 import { type Endpoint, type Listener, type TcpSocket, type TcpTimer, tcpStateName } from '../model/socket.ts';
-import { CELL, MARK, ROW, type SocketTable, TIMER } from '../model/socket-table.ts';
+import { COLUMN, MARK, type SocketTable, TIMER } from '../model/socket-table.ts';
 import { AddressCache } from './address.ts';
 import { AF_INET } from './inet-diag.ts';
 
@@ -189,28 +189,30 @@ export class HeldRecords {
 
   /** Adds a record to a table and gives its row. One after the other they mostly have the same ends. */
   addTo(table: SocketTable, record: number): number {
-    const at = table.add(this, record);
-    const { cells } = table;
+    const { words, bytes } = this;
+    const from = record * WORDS;
+    const row = table.add(this, record);
+    const { cells, capacity } = table;
     const before = this.#added;
     this.#added = record;
-    cells[at + CELL.state] = this.state(record);
-    cells[at + CELL.inode] = this.inode(record);
     if (!this.#hasSameLocal(record, before)) this.#end = table.endOf(this.socket(record));
     if (!this.#hasSameAddress(record, before, REMOTE_ADDRESS))
       this.#peer = table.addressOf(this.#address(record, REMOTE_ADDRESS));
-    cells[at + CELL.end] = this.#end;
-    cells[at + CELL.peer] = this.#peer;
-    cells[at + CELL.peerPort] = this.#remotePort(record);
-    cells[at + CELL.marks] = this.#marks(record);
-    cells[at + CELL.timer] = TIMER[this.timer(record)];
-    cells[at + CELL.lastAckReceivedMs] = this.lastAckReceivedMs(record);
-    cells[at + CELL.lastDataReceivedMs] = this.lastDataReceivedMs(record);
-    cells[at + CELL.lastDataSentMs] = this.lastDataSentMs(record);
-    cells[at + CELL.recvQueue] = this.unread(record);
-    cells[at + CELL.sendQueue] = this.unsent(record);
-    cells[at + CELL.bytesAcked] = this.words[record * WORDS + BYTES_ACKED] ?? 0;
-    cells[at + CELL.bytesReceived] = this.words[record * WORDS + BYTES_RECEIVED] ?? 0;
-    return at / ROW;
+    cells[COLUMN.state * capacity + row] = bytes[record * HELD_SIZE + STATE] ?? 0;
+    cells[COLUMN.inode * capacity + row] = words[from + INODE] ?? 0;
+    cells[COLUMN.end * capacity + row] = this.#end;
+    cells[COLUMN.peer * capacity + row] = this.#peer;
+    cells[COLUMN.peerPort * capacity + row] = this.#remotePort(record);
+    cells[COLUMN.marks * capacity + row] = this.#marks(record);
+    cells[COLUMN.timer * capacity + row] = TIMER[this.timer(record)];
+    cells[COLUMN.lastAckReceivedMs * capacity + row] = this.#since(record, LAST_ACK_RECEIVED);
+    cells[COLUMN.lastDataReceivedMs * capacity + row] = this.#since(record, LAST_DATA_RECEIVED);
+    cells[COLUMN.lastDataSentMs * capacity + row] = this.#since(record, LAST_DATA_SENT);
+    cells[COLUMN.recvQueue * capacity + row] = this.unread(record);
+    cells[COLUMN.sendQueue * capacity + row] = this.unsent(record);
+    cells[COLUMN.bytesAcked * capacity + row] = words[from + BYTES_ACKED] ?? 0;
+    cells[COLUMN.bytesReceived * capacity + row] = words[from + BYTES_RECEIVED] ?? 0;
+    return row;
   }
 
   /** The record that was added last, with the numbers of its ends in the table. */

@@ -1,6 +1,6 @@
 import type { Case } from '../../model/finding.ts';
 import { endsOf, type TcpSocket } from '../../model/socket.ts';
-import { CELL, SocketRows } from '../../model/socket-table.ts';
+import { COLUMN, SocketRows } from '../../model/socket-table.ts';
 
 /** Which sockets a case has, to be compared with those of the next look. */
 export type SocketIds = {
@@ -16,10 +16,10 @@ export const NO_SOCKETS: SocketIds = { inodes: new Uint32Array(), others: new Se
 
 export function socketIds({ sockets, closedFds }: Case): SocketIds {
   const { table, rows } = SocketRows.of(sockets);
-  const inodes = rows.map((row) => table.cell(row, CELL.inode)).sort();
+  const inodes = rows.map((row) => table.cell(row, COLUMN.inode)).sort();
   const others = new Set<string>();
   for (const row of rows) {
-    const socket = table.cell(row, CELL.inode) === 0 ? table.at(row) : undefined;
+    const socket = table.cell(row, COLUMN.inode) === 0 ? table.at(row) : undefined;
     if (socket) others.add(endsOf(socket));
   }
   const withoutFile = inodes.lastIndexOf(0) + 1;
@@ -54,7 +54,7 @@ export function newSockets({ sockets }: Case, before: SocketIds, entered: number
   const found: TcpSocket[] = [];
   for (let index = rows.length - 1; index >= 0 && found.length < entered; index--) {
     const row = rows[index] ?? 0;
-    const inode = table.cell(row, CELL.inode);
+    const inode = table.cell(row, COLUMN.inode);
     const socket = inode > 0 && hasInode(before, inode) ? undefined : table.at(row);
     if (socket && !(inode === 0 && before.others.has(endsOf(socket)))) found.push(socket);
   }

@@ -1,5 +1,5 @@
 import type { Case, Rule } from '../../model/finding.ts';
-import { CELL, SocketRows, type Sockets, UNKNOWN } from '../../model/socket-table.ts';
+import { COLUMN, SocketRows, type Sockets, UNKNOWN } from '../../model/socket-table.ts';
 import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
 import { mayBeCopies } from '../copies.ts';
@@ -45,8 +45,8 @@ const MOSTLY = 0.8;
 /** Whether something was sent back on most: what was read has been answered. */
 function areAnswered({ sockets, direction }: Case): boolean {
   const { table, rows } = SocketRows.of(sockets);
-  if (!rows.every((row) => table.cell(row, CELL.bytesAcked) !== UNKNOWN)) return areAnsweredByTimes(sockets);
-  const sent = (row: number): number => table.cell(row, CELL.bytesAcked) + known(table.cell(row, CELL.sendQueue));
+  if (!rows.every((row) => table.cell(row, COLUMN.bytesAcked) !== UNKNOWN)) return areAnsweredByTimes(sockets);
+  const sent = (row: number): number => table.cell(row, COLUMN.bytesAcked) + known(table.cell(row, COLUMN.sendQueue));
   const answered = rows.filter((row) => sent(row) > SYN).length;
   return direction !== 'outbound' && answered >= MOSTLY * sockets.length;
 }
@@ -57,7 +57,7 @@ const known = (value: number): number => (value === UNKNOWN ? 0 : value);
 function areAnsweredByTimes(sockets: Sockets): boolean {
   const { table, rows } = SocketRows.of(sockets);
   const laterBy = (row: number): number =>
-    known(table.cell(row, CELL.lastDataReceivedMs)) - known(table.cell(row, CELL.lastDataSentMs));
+    known(table.cell(row, COLUMN.lastDataReceivedMs)) - known(table.cell(row, COLUMN.lastDataSentMs));
   return rows.reduce((sum, row) => sum + Math.sign(Math.trunc(laterBy(row) / TICK_MS)), 0) > 0;
 }
 const TICK_MS = 10;
