@@ -10,7 +10,7 @@ import { SystemError } from '../model/errors.ts';
 import { InodeMap } from '../model/inode-map.ts';
 import type { Process, SocketFds } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
+import type { Listener, TcpSocket } from '../model/socket.ts';
 import { COLUMN, type SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { parseServices } from '../parse/services.ts';
 import { parseFileNr, parsePortRange } from '../parse/sysctl.ts';
@@ -110,17 +110,17 @@ function otherEnds(sockets: SocketRows, others: TcpSocket[]): Set<TcpSocket> {
     if (same) same.push(other);
     else ports.set(key, [other]);
   }
-  const { table, rows } = sockets;
-  for (const row of rows) {
+  const { table } = sockets;
+  sockets.each((row) => {
     const port = table.ends[table.cell(row, COLUMN.end)]?.local.port ?? 0;
     const candidates = ports.get(table.peerPort(row) * 65_536 + port) ?? NO_SOCKETS;
     const socket = candidates.length > 0 ? table.at(row) : undefined;
-    if (!socket) continue;
+    if (!socket) return;
     const { local, peer } = socket;
     for (const other of candidates) {
       if (other.local.address === peer.address && other.peer.address === local.address) ends.add(other);
     }
-  }
+  });
   return ends;
 }
 
@@ -180,12 +180,11 @@ function unlisted(processes: ProcessEntry[], { tables }: Walk): ProcessEntry[] {
 /** 1 where something lies unread, else 0. */
 function stuckInodes({ sockets }: NamespaceReader): InodeMap {
   const stuck = new InodeMap(sockets.length);
-  for (const row of sockets.list().rows) {
+  sockets.list('CLOSE_WAIT').each((row) => {
     const inode = sockets.cell(row, COLUMN.inode);
     const recvQueue = sockets.cell(row, COLUMN.recvQueue);
-    if (inode === 0 || sockets.cell(row, COLUMN.state) !== TCP_STATE.CLOSE_WAIT) continue;
-    stuck.add(inode, recvQueue !== UNKNOWN && recvQueue > 0 ? 1 : 0);
-  }
+    if (inode > 0) stuck.add(inode, recvQueue !== UNKNOWN && recvQueue > 0 ? 1 : 0);
+  });
   return stuck;
 }
 
@@ -206,11 +205,11 @@ function concernedListeners({ sockets, listeners }: NamespaceReader): Listener[]
   // One byte for each port: 100,000 connections have that many, and a Set of them takes ten times as long.
   const ports = new Uint8Array(65_536);
   const isHere = sockets.addresses.map(isLoopback);
-  for (const row of sockets.list().rows) {
+  sockets.list().each((row) => {
     const peer = sockets.cell(row, COLUMN.peer);
     const local = sockets.ends[sockets.cell(row, COLUMN.end)]?.local;
     if (local) ports[local.port] = 1;
     if (isHere[peer] || sockets.addresses[peer] === local?.address) ports[sockets.peerPort(row)] = 1;
-  }
+  });
   return listeners.filter(({ local }) => ports[local.port] === 1);
 }

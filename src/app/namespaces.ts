@@ -336,12 +336,12 @@ const inUse = (v4: Sockstat, v6: Sockstat): number | undefined =>
 
 export type StateCounts = Partial<Record<TcpState, number>>;
 
-export function countStates({ table, rows }: SocketRows, listeners: number): StateCounts {
+export function countStates(sockets: SocketRows, listeners: number): StateCounts {
   const counts = new Uint32Array(256);
-  for (const row of rows) {
-    const state = table.cell(row, COLUMN.state);
+  sockets.each((row) => {
+    const state = sockets.table.cell(row, COLUMN.state);
     counts[state] = (counts[state] ?? 0) + 1;
-  }
+  });
   const byState: StateCounts = { LISTEN: listeners };
   counts.forEach((count, number) => {
     const state = count > 0 ? tcpStateName(number) : undefined;

@@ -14,6 +14,8 @@ import type { WaitReader } from './waits.ts';
 export type CaseContext = {
   /** Of all sockets. */
   table: SocketTable;
+  /** By the number of the local end. */
+  ways: readonly Way[];
   stuckAfterMs: number;
   takenAt: number;
   /** False in a capture of connections alone: what no listener explains need not be outbound. */
@@ -25,6 +27,11 @@ export type CaseContext = {
   services: ReadonlyMap<number, string>;
 };
 
+const UNKNOWN_WAY: Way = { inbound: false, listener: undefined };
+
+export const wayOf = ({ table, ways }: CaseContext, row: number): Way =>
+  ways[table.cell(row, COLUMN.end)] ?? UNKNOWN_WAY;
+
 /** Stands for the ports of all inbound connections from one address; no connection has it. */
 const ANY_PORT = 0;
 
@@ -33,6 +40,7 @@ export class CaseBuilder {
   readonly #context: CaseContext;
   readonly #who: Pick<Case, 'kind' | 'process' | 'listener'>;
   #rows: number[] = [];
+  #sorted: SocketRows | undefined;
   readonly #listeners = new Set<Listener>();
   /** By the number of the address, and the port. */
   readonly #peers = new Map<number, Map<number, PeerGroup>>();
@@ -52,7 +60,8 @@ export class CaseBuilder {
     return this.#rows.length;
   }
 
-  add(row: number, { inbound, listener }: Way, standing: Standing): void {
+  add(row: number, standing: Standing): void {
+    const { inbound, listener } = wayOf(this.#context, row);
     this.#rows.push(row);
     if (standing === 'stuck') this.#stuck++;
     else if (standing === 'maybe') this.#maybeStuck++;
@@ -61,12 +70,15 @@ export class CaseBuilder {
     this.#addPeer(row, inbound);
     if (this.#who.kind !== 'held') return;
     const { table, holders } = this.#context;
+    if (!holders.share) return;
     for (const other of holders.others(table.cell(row, COLUMN.inode), this.#who.process)) this.#addCoHolder(other, 1);
   }
 
   /** Adds what another one has gathered of the same process, without looking at its sockets again. */
   addAll(other: CaseBuilder): void {
-    this.#rows = this.#rows.concat(other.#rows);
+    // In the order of their ages, where another one has looked at those.
+    if (other.#sorted) other.#sorted.each((row) => this.#rows.push(row));
+    else this.#rows = this.#rows.concat(other.#rows);
     this.#stuck += other.#stuck;
     this.#maybeStuck += other.#maybeStuck;
     this.#inbound += other.#inbound;
@@ -147,8 +159,8 @@ export class CaseBuilder {
 
   /** `elsewhere`: connections of the process that were not added here; absent when nobody counted. */
   build(elsewhere: number | undefined): Case {
-    const sockets = oldestFirst(new SocketRows(this.#context.table, Uint32Array.from(this.#rows)));
-    this.#rows = Array.from(sockets.rows);
+    const sockets = oldestFirst(new SocketRows(this.#context.table, new Uint32Array(this.#rows)));
+    this.#sorted = sockets;
     const uid = this.#who.process ? undefined : sockets.at(0)?.uid;
     const [listener] = this.#listeners;
     const waits = this.#context.waits.of(this.#who.process);

@@ -2,9 +2,9 @@ import type { Case } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
-import { COLUMN, SocketRows, type SocketTable } from '../model/socket-table.ts';
+import { COLUMN, SocketRows } from '../model/socket-table.ts';
 import { standingAt } from './ages.ts';
-import { CaseBuilder, type CaseContext } from './case-builder.ts';
+import { CaseBuilder, type CaseContext, wayOf } from './case-builder.ts';
 import { type Elsewhere, HeldSockets } from './held.ts';
 import { Holders } from './holders.ts';
 import type { Judge, JudgedCase, Way } from './judged.ts';
@@ -37,15 +37,16 @@ type Gathered = {
 
 function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const sockets = SocketRows.of(snapshot.sockets);
-  const { table, rows } = sockets;
+  const { table } = sockets;
   const index = new ListenerIndex(snapshot.listeners);
   const holders = new Holders(snapshot);
   const ends = new OtherEnds(sockets, holders, index);
   const waits = new WaitReader({ ...snapshot, sockets }, index);
   const { takenAt, services } = snapshot;
   const listenersShown = snapshot.source.kind !== 'capture' || snapshot.listeners.length > 0;
-  const builders = new Builders({
+  const context: CaseContext = {
     table,
+    ways: waysOf(sockets, index),
     stuckAfterMs,
     takenAt,
     listenersShown,
@@ -54,22 +55,21 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
     waits,
     index,
     services,
-  });
+  };
+  const builders = new Builders(context);
   const others = snapshot.byState.ESTABLISHED === undefined ? undefined : new OtherConnections(holders);
-  const ways = waysOf(table, rows, index);
 
-  for (const row of rows) {
-    const way = ways[table.cell(row, COLUMN.end)];
-    if (!way) continue;
+  sockets.each((row) => {
+    const { inbound, listener } = wayOf(context, row);
     if (table.cell(row, COLUMN.state) !== TCP_STATE.CLOSE_WAIT) {
-      others?.add(table.at(row), way.inbound);
-      continue;
+      others?.add(table.at(row), inbound);
+      return;
     }
     const inode = table.cell(row, COLUMN.inode);
-    const primary = holders.primary(inode, way.listener);
+    const primary = holders.primary(inode, listener);
     others?.addShared(inode, primary);
-    builders.add(row, primary, way);
-  }
+    builders.add(row, primary, listener);
+  });
   return {
     held: builders.held,
     elsewhere: (process) => others?.of(process),
@@ -118,21 +118,24 @@ class Builders {
     this.#context = context;
   }
 
-  add(row: number, process: Process | undefined, way: Way): void {
+  add(row: number, process: Process | undefined, listener: Listener | undefined): void {
     const { table, stuckAfterMs } = this.#context;
-    if (process) this.#heldBy(process).add(row, way);
-    else this.#of(row, way).add(row, way, standingAt(table, row, stuckAfterMs));
+    if (process) this.#heldBy(process).add(row);
+    else this.#of(row, listener).add(row, standingAt(table, row, stuckAfterMs));
   }
 
   #heldBy(process: Process): HeldSockets {
-    if (!this.#lastHeld || process !== this.#lastProcess) {
-      this.#lastProcess = process;
-      this.#lastHeld = remembered(this.#held, process, () => new HeldSockets(this.#context, process));
-    }
+    if (this.#lastHeld && process === this.#lastProcess) return this.#lastHeld;
+    this.#lastProcess = process;
+    this.#lastHeld = this.#find(process);
     return this.#lastHeld;
   }
 
-  #of(row: number, { listener }: Way): CaseBuilder {
+  #find(process: Process): HeldSockets {
+    return remembered(this.#held, process, () => new HeldSockets(this.#context, process));
+  }
+
+  #of(row: number, listener: Listener | undefined): CaseBuilder {
     const context = this.#context;
     if (context.table.cell(row, COLUMN.inode) === 0 && listener) {
       return remembered(this.#backlog, listener, () => {
@@ -165,34 +168,35 @@ const UNPRIVILEGED = 1024;
 const ENOUGH_PORTS = 64;
 
 /** How connections came about, by the number of their local end. */
-function waysOf(table: SocketTable, rows: Uint32Array, index: ListenerIndex): Way[] {
+function waysOf(sockets: SocketRows, index: ListenerIndex): Way[] {
+  const { table } = sockets;
   const ways = table.ends.map((end): Way => {
     const listener = index.of(end);
     return { inbound: listener !== undefined, listener };
   });
   const portsWithout = table.ends.map(({ local }) => index.at(local.port).length === 0);
   if (portsWithout.includes(true)) {
-    for (const end of endsWithoutListener(table, rows, portsWithout))
-      ways[end] = { inbound: true, listener: undefined };
+    for (const end of endsWithoutListener(sockets, portsWithout)) ways[end] = { inbound: true, listener: undefined };
   }
   return ways;
 }
 
 /** Local ends that connections came in at although nobody listens at their port any more. */
-function endsWithoutListener(table: SocketTable, rows: Uint32Array, concerned: readonly boolean[]): number[] {
+function endsWithoutListener(sockets: SocketRows, concerned: readonly boolean[]): number[] {
+  const { table } = sockets;
   // The families do not matter.
   const names = table.ends.map(({ netns, local }) => `${netns} ${local.port} ${local.address}`);
   const peerPorts = new Map<string, Set<number>>();
   const against = new Set<string>();
-  for (const row of rows) {
+  sockets.each((row) => {
     const end = table.cell(row, COLUMN.end);
     const name = names[end];
-    if (!concerned[end] || name === undefined) continue;
+    if (!concerned[end] || name === undefined) return;
     const ports = remembered(peerPorts, name, () => new Set<number>());
     const port = table.peerPort(row);
     if (port < UNPRIVILEGED || ports.has(port)) against.add(name);
     else if (ports.size < ENOUGH_PORTS) ports.add(port);
-  }
+  });
   return names.flatMap((name, end) =>
     (peerPorts.get(name)?.size ?? 0) >= MANY_AT_ONE_END && !against.has(name) ? end : [],
   );

@@ -143,16 +143,16 @@ function causeOf(subject: Case, snapshot: Snapshot): Judged {
 /** The sockets of a case are sorted, the oldest first, so those of unknown age (0) come last. */
 function agesOf(subject: Case): Finding['age'] {
   const sockets = SocketRows.of(subject.sockets);
-  const { table, rows } = sockets;
+  const { table } = sockets;
   let known = 0;
   let oldestAtMostMs = 0;
   let exact = true;
-  for (const row of rows) {
+  sockets.each((row) => {
     const data = table.cell(row, COLUMN.lastDataReceivedMs);
     if (table.cell(row, COLUMN.lastAckReceivedMs) !== UNKNOWN) known++;
     if (data !== UNKNOWN && data > oldestAtMostMs) oldestAtMostMs = data;
     exact &&= hasExactAge(table, row);
-  }
+  });
   const [oldest, median, youngest] = [sockets.at(0), sockets.at(known >> 1), sockets.at(known - 1)];
   if (known === 0 || !oldest || !median || !youngest) return undefined;
   return {

@@ -16,14 +16,14 @@ export function receiveQueueEvidence({ kind, sockets, direction }: Case): Eviden
   const end = new Sizes();
   const goodbye = new Sizes();
   const data = new Sizes();
-  const { table, rows } = SocketRows.of(sockets);
-  for (const row of rows) {
-    const recvQueue = table.cell(row, COLUMN.recvQueue);
-    if (recvQueue === UNKNOWN) continue;
+  const list = SocketRows.of(sockets);
+  list.each((row) => {
+    const recvQueue = list.table.cell(row, COLUMN.recvQueue);
+    if (recvQueue === UNKNOWN) return;
     all++;
     const sizes = recvQueue === 0 ? read : recvQueue === 1 ? end : TLS_GOODBYES.has(recvQueue) ? goodbye : data;
     sizes.add(recvQueue);
-  }
+  });
   const of = (count: number): string =>
     count === all
       ? all === 1
@@ -55,19 +55,21 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
   if (kind !== 'held' || direction !== 'inbound' || sockets.length === 0) return [];
   let asked = 0;
   let answered = 0;
-  const { table, rows } = SocketRows.of(sockets);
-  for (const row of rows) {
+  const list = SocketRows.of(sockets);
+  const { table } = list;
+  let known = true;
+  list.each((row) => {
     const bytesAcked = table.cell(row, COLUMN.bytesAcked);
     const bytesReceived = orNone(table.cell(row, COLUMN.bytesReceived));
     const sendQueue = orNone(table.cell(row, COLUMN.sendQueue));
     const recvQueue = orNone(table.cell(row, COLUMN.recvQueue));
-    if (bytesAcked === UNKNOWN) return [];
+    if (bytesAcked === UNKNOWN) known = false;
     // What lies unread was not asked of anybody yet.
-    if (bytesReceived === 0 || recvQueue > 1) continue;
+    if (bytesReceived === 0 || recvQueue > 1) return;
     asked++;
     if (bytesAcked + sendQueue > SYN) answered++;
-  }
-  if (asked < NEARLY_ALL * sockets.length) return [];
+  });
+  if (!known || asked < NEARLY_ALL * sockets.length) return [];
   const of = (count: number): string => `${formatNumber(count)} of ${formatNumber(sockets.length)}`;
   if (answered >= NEARLY_ALL * asked)
     return [

@@ -1,10 +1,10 @@
 import type { Case, Connection, Interest, Traits } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { TcpSocket } from '../model/socket.ts';
-import { COLUMN, SocketRows, type SocketTable } from '../model/socket-table.ts';
-import { type Standing, standingAt } from './ages.ts';
-import { CaseBuilder, type CaseContext } from './case-builder.ts';
-import type { Judge, JudgedCase, Way } from './judged.ts';
+import { COLUMN, SocketRows } from '../model/socket-table.ts';
+import { standingAt } from './ages.ts';
+import { CaseBuilder, type CaseContext, wayOf } from './case-builder.ts';
+import type { Judge, JudgedCase } from './judged.ts';
 import { matchLegs } from './legs.ts';
 import { type Lot, mergeParts, type Part } from './merge.ts';
 import { remembered } from './remembered.ts';
@@ -25,24 +25,21 @@ export class HeldSockets {
   readonly #process: Process;
   /** In the table of the context. */
   readonly #rows: number[] = [];
-  /** Of each of them. */
-  readonly #ways: Way[] = [];
 
   constructor(context: CaseContext, process: Process) {
     this.#context = context;
     this.#process = process;
   }
 
-  add(row: number, way: Way): void {
+  add(row: number): void {
     this.#rows.push(row);
-    this.#ways.push(way);
   }
 
   /** All in one case. */
   whole(elsewhere: Elsewhere): Case {
     const builder = this.#builder();
     const { table, stuckAfterMs } = this.#context;
-    this.#each((row, way) => builder.add(row, way, standingAt(table, row, stuckAfterMs)));
+    for (const row of this.#rows) builder.add(row, standingAt(table, row, stuckAfterMs));
     return this.#build(builder, elsewhere);
   }
 
@@ -62,62 +59,62 @@ export class HeldSockets {
     });
   }
 
-  #each(use: (row: number, way: Way, index: number) => void): void {
-    for (let index = 0; index < this.#rows.length; index++) {
-      const way = this.#ways[index];
-      if (way) use(this.#rows[index] ?? 0, way, index);
-    }
-  }
-
   /** In the order in which the first of each sort came; `inbound` are the inbound stuck sockets of all sorts. */
   #sort(elsewhere: Elsewhere): { sorts: Sort[]; young: Lot[]; inbound: SocketRows } {
-    const { table, stuckAfterMs, takenAt } = this.#context;
-    const standings: Standing[] = [];
-    const sides = new Sides(table);
-    const inbound: number[] = [];
+    const { table, stuckAfterMs } = this.#context;
+    const stuck = new Uint32Array(this.#rows.length);
     const young = new Map<boolean, Lot>();
-    this.#each((row, way) => {
-      const standing = standingAt(table, row, stuckAfterMs);
-      standings.push(standing);
-      sides.add(row, way, standing);
-      if (standing === 'young') remembered(young, way.inbound, () => this.#lot(way)).sockets.add(row, way, standing);
-      else if (way.inbound) inbound.push(row);
+    let count = 0;
+    this.#rows.forEach((row) => {
+      if (standingAt(table, row, stuckAfterMs) === 'young') this.#youngLot(young, row).add(row, 'young');
+      else stuck[count++] = row;
     });
-    const legs = this.#legs(standings, elsewhere);
+    const rows = stuck.subarray(0, count);
+    const inbound = rows.filter((row) => wayOf(this.#context, row).inbound);
+    return { sorts: this.#sorts(rows, elsewhere), young: [...young.values()], inbound: new SocketRows(table, inbound) };
+  }
+
+  #youngLot(lots: Map<boolean, Lot>, row: number): CaseBuilder {
+    const { inbound } = wayOf(this.#context, row);
+    return remembered(lots, inbound, () => ({ inbound, sockets: this.#builder() })).sockets;
+  }
+
+  #sorts(stuck: Uint32Array, elsewhere: Elsewhere): Sort[] {
+    const { table, stuckAfterMs, takenAt } = this.#context;
+    const sides = new Sides(this.#context, stuck);
+    const legs = this.#legs(stuck, elsewhere);
     const sorts = new Map<number, Sort>();
     // One after the other they are mostly of one sort.
-    let last: { side: number; kind: number; sort: Sort } | undefined;
-    this.#each((row, way, index) => {
-      const standing = standings[index] ?? 'young';
-      if (standing === 'young') return;
+    let key = -1;
+    let sort: Sort | undefined;
+    stuck.forEach((row, index) => {
       const traits = traitsAt(this.#process, takenAt, table, row);
       const leg = legs?.get(table.at(row) as TcpSocket);
-      const side = sides.of(index, way);
-      const kind = kindOf(traits, leg !== undefined);
-      if (side !== last?.side || kind !== last.kind) {
-        const make = (): Sort => ({ ...this.#lot(way), traits: { ...traits, ...(leg && { legs: [] }) } });
-        last = { side, kind, sort: remembered(sorts, side * KINDS + kind, make) };
+      const its = sides.at(index) * KINDS + kindOf(traits, leg !== undefined);
+      if (!sort || its !== key) {
+        key = its;
+        sort = this.#sortOf(sorts, key, row, { ...traits, ...(leg && { legs: [] }) });
       }
-      last.sort.sockets.add(row, way, standing);
-      if (leg) last.sort.traits.legs?.push(leg);
+      sort.sockets.add(row, standingAt(table, row, stuckAfterMs));
+      if (leg) sort.traits.legs?.push(leg);
     });
-    const inboundRows = new SocketRows(table, Uint32Array.from(inbound));
-    return { sorts: [...sorts.values()], young: [...young.values()], inbound: inboundRows };
+    return [...sorts.values()];
   }
 
-  /** The other leg of each, by row; undefined where there are no connections that could be one. */
-  #legs(standings: readonly Standing[], elsewhere: Elsewhere): Map<TcpSocket, TcpSocket> | undefined {
+  #sortOf(sorts: Map<number, Sort>, key: number, row: number, traits: Traits): Sort {
+    const { inbound } = wayOf(this.#context, row);
+    return remembered(sorts, key, () => ({ inbound, sockets: this.#builder(), traits }));
+  }
+
+  /** The other leg of each; undefined where there are no connections that could be one. */
+  #legs(stuck: Uint32Array, elsewhere: Elsewhere): Map<TcpSocket, TcpSocket> | undefined {
     if (!elsewhere || elsewhere.siblings.length === 0) return undefined;
-    const stuck: Connection[] = [];
-    this.#each((row, { inbound }, index) => {
-      const socket = standings[index] === 'young' ? undefined : this.#context.table.at(row);
-      if (socket) stuck.push({ socket, inbound });
+    const connections: Connection[] = [];
+    stuck.forEach((row) => {
+      const socket = this.#context.table.at(row);
+      if (socket) connections.push({ socket, inbound: wayOf(this.#context, row).inbound });
     });
-    return credibleLegs(stuck, matchLegs(stuck, elsewhere.siblings));
-  }
-
-  #lot({ inbound }: Way): Lot {
-    return { inbound, sockets: this.#builder() };
+    return credibleLegs(connections, matchLegs(connections, elsewhere.siblings));
   }
 
   #builder(): CaseBuilder {
@@ -166,35 +163,31 @@ function credibleLegs(stuck: Connection[], legs: Map<TcpSocket, TcpSocket>): Map
 /** More different ends than this are one side: a program that calls many servers does it in one place. */
 const MOST_SIDES = 4;
 
-/** On which side each socket came about: the port it came in at, or the server it went out to. */
+/** On which side sockets came about: the port they came in at, or the server they went out to. */
 class Sides {
-  readonly #table: SocketTable;
-  readonly #numbers: number[] = [];
+  readonly #context: CaseContext;
+  readonly #stuck: Uint32Array;
+  readonly #numbers: Uint32Array;
   readonly #ports = new Map<number, number>();
   readonly #servers = new Map<number, number>();
 
-  constructor(table: SocketTable) {
-    this.#table = table;
+  constructor(context: CaseContext, stuck: Uint32Array) {
+    this.#context = context;
+    this.#stuck = stuck;
+    this.#numbers = stuck.map((row) => this.#number(row));
   }
 
-  /** Young ones are numbered too, so that all have a place, but have no side. */
-  add(row: number, { inbound }: Way, standing: Standing): void {
+  #number(row: number): number {
+    const { table } = this.#context;
     const next = this.#ports.size + this.#servers.size + FIRST_SIDE;
-    if (standing === 'young') this.#numbers.push(0);
-    else if (inbound) this.#numbers.push(numberIn(this.#ports, this.#localPort(row), next));
-    else this.#numbers.push(numberIn(this.#servers, this.#server(row), next));
+    if (wayOf(this.#context, row).inbound)
+      return numberIn(this.#ports, table.ends[table.cell(row, COLUMN.end)]?.local.port ?? 0, next);
+    return numberIn(this.#servers, table.cell(row, COLUMN.peer) * PORTS + table.peerPort(row), next);
   }
 
-  #localPort(row: number): number {
-    return this.#table.ends[this.#table.cell(row, COLUMN.end)]?.local.port ?? 0;
-  }
-
-  /** Address and port in one number. */
-  #server(row: number): number {
-    return this.#table.cell(row, COLUMN.peer) * 2 ** 20 + this.#table.peerPort(row);
-  }
-
-  of(index: number, { inbound }: Way): number {
+  /** Of the one at that place. */
+  at(index: number): number {
+    const { inbound } = wayOf(this.#context, this.#stuck[index] ?? 0);
     const isOne = (inbound ? this.#ports : this.#servers).size > MOST_SIDES;
     return isOne ? Number(!inbound) : (this.#numbers[index] ?? 0);
   }
@@ -202,6 +195,8 @@ class Sides {
 
 /** 0 and 1 are all inbound and all outbound ones. */
 const FIRST_SIDE = 2;
+/** For an address and a port in one number. */
+const PORTS = 2 ** 20;
 
 function numberIn(known: Map<number, number>, key: number, next: number): number {
   const number = known.get(key);

@@ -18,16 +18,17 @@ export class OtherEnds {
   readonly #holders: Holders;
   readonly #listeners: ListenerIndex;
 
-  constructor({ table, rows }: SocketRows, holders: Holders, listeners: ListenerIndex) {
+  constructor(sockets: SocketRows, holders: Holders, listeners: ListenerIndex) {
     this.#holders = holders;
     this.#listeners = listeners;
-    for (const row of rows) {
-      if (table.cell(row, COLUMN.state) === TCP_STATE.CLOSE_WAIT) continue;
+    const { table } = sockets;
+    sockets.each((row) => {
+      if (table.cell(row, COLUMN.state) === TCP_STATE.CLOSE_WAIT) return;
       const socket = table.at(row);
-      if (!socket) continue;
+      if (!socket) return;
       this.#localPorts[socket.local.port] = 1;
       remembered(this.#byPorts, portsOf(socket.local, socket.peer), () => []).push(socket);
-    }
+    });
   }
 
   processOf(table: SocketTable, row: number): Process | undefined {

@@ -1,9 +1,7 @@
-import { least, most } from '../model/extremes.ts';
 import type { Case, Evidence, Pattern } from '../model/finding.ts';
 import { COLUMN, SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
 import { knownAges } from './ages.ts';
-import { remembered } from './remembered.ts';
 
 // How stuck sockets came, from their ages at one moment. Two assumptions: what arrives stays (a program that closes after all,
 // only late, looks as if it had begun later), and arrivals that have no pattern are a Poisson process. Each limit is chosen so
@@ -20,12 +18,13 @@ const MOSTLY = 0.8;
 export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direction'>, stuckAfterMs: number): Found {
   const list = SocketRows.of(sockets);
   const { table, rows } = list;
-  const stuck: Arrivals = { ages: [], peers: [], addresses: table.addresses };
-  knownAges(list).forEach((ageMs, i) => {
-    if (ageMs === UNKNOWN || ageMs < stuckAfterMs) return;
-    stuck.ages.push(ageMs);
-    stuck.peers.push(table.cell(rows[i] ?? 0, COLUMN.peer));
-  });
+  const known = knownAges(list);
+  const isStuck = (ageMs: number): boolean => ageMs !== UNKNOWN && ageMs >= stuckAfterMs;
+  const stuck: Arrivals = {
+    ages: known.filter(isStuck),
+    peers: rows.filter((_, i) => isStuck(known[i] ?? UNKNOWN)).map((row) => table.cell(row, COLUMN.peer)),
+    addresses: table.addresses,
+  };
   if (stuck.ages.length < MOSTLY * sockets.length) return NOTHING;
   const probe = probeOf(stuck, direction === 'outbound');
   const ages = oldestFirst(stuck.ages);
@@ -36,12 +35,12 @@ export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direc
 }
 
 /** Ages, and at the same places the numbers of the peers' addresses. */
-type Arrivals = { ages: number[]; peers: number[]; addresses: readonly string[] };
+type Arrivals = { ages: Uint32Array; peers: Uint32Array; addresses: readonly string[] };
 type One = { pattern: Pattern; evidence: Evidence };
 const NOTHING: Found = { patterns: [], evidence: [] };
 
 /** In an array of numbers alone, which sorts without a function that compares. */
-const oldestFirst = (ages: ArrayLike<number>): Float64Array => Float64Array.from(ages).sort().reverse();
+const oldestFirst = (ages: Uint32Array): Float64Array => new Float64Array(ages).sort().reverse();
 
 /** A burst is one moment: all but a few within this share of the time since, or this time. */
 const BURST_SHARE = 0.02;
@@ -137,13 +136,16 @@ const FEWEST_OF_A_PROBE = 8;
 /** One peer that comes at a fixed interval, and is most of what comes. */
 function probeOf({ ages, peers, addresses }: Arrivals, outbound: boolean): One | undefined {
   const counts = new Uint32Array(addresses.length);
-  for (const peer of peers) counts[peer] = (counts[peer] ?? 0) + 1;
+  peers.forEach((peer) => {
+    counts[peer] = (counts[peer] ?? 0) + 1;
+  });
   // Of 100,000 clients none may come so often.
   const byPeer = new Map<number, number[]>();
+  counts.forEach((count, peer) => {
+    if (count >= FEWEST_OF_A_PROBE) byPeer.set(peer, []);
+  });
   ages.forEach((age, i) => {
-    const peer = peers[i] ?? 0;
-    if ((counts[peer] ?? 0) < FEWEST_OF_A_PROBE) return;
-    remembered(byPeer, peer, () => []).push(age);
+    byPeer.get(peers[i] ?? 0)?.push(age);
   });
   const periodic = [...byPeer].flatMap(([peer, ages]) => {
     const periodMs = periodOf(ages);
@@ -166,7 +168,8 @@ function probeOf({ ages, peers, addresses }: Arrivals, outbound: boolean): One |
 
 function periodOf(ages: number[]): number | undefined {
   // Half of the gaps are at least the median, so it is at most twice the mean.
-  if (2 * (most(ages) - least(ages)) < SHORTEST_PERIOD_MS * (ages.length - 1)) return undefined;
+  const span = ages.reduce((a, b) => Math.max(a, b), 0) - ages.reduce((a, b) => Math.min(a, b), UNKNOWN);
+  if (2 * span < SHORTEST_PERIOD_MS * (ages.length - 1)) return undefined;
   const sorted = [...ages].sort((a, b) => a - b);
   const gaps = sorted.slice(1).map((age, i) => age - (sorted[i] ?? age));
   const median = [...gaps].sort((a, b) => a - b)[gaps.length >> 1] ?? 0;

@@ -34,21 +34,24 @@ function interestIn(events: number): Interest {
 
 /** What matters most when a socket is in several sets. */
 const STRONGEST: readonly Interest[] = ['level', 'edge', 'spent', 'off'];
-const NO_SETS: EpollSets['sets'] = [];
 
 function interestAt({ epoll }: Process, table: SocketTable, row: number): Interest | undefined {
   const inode = table.cell(row, COLUMN.inode);
-  let strongest = STRONGEST.length;
-  for (const { sockets } of epoll?.sets ?? NO_SETS) {
-    const events = inode === 0 ? undefined : sockets.get(inode);
-    if (events !== undefined) strongest = Math.min(strongest, STRONGEST.indexOf(interestIn(events)));
-  }
-  const found = STRONGEST[strongest];
+  const found = epoll && epoll.sets.length > 0 ? askedIn(epoll, inode) : undefined;
   if (found) return found;
   const marks = table.cell(row, COLUMN.marks);
   // A set of another process may know it too.
   if ((marks & (MARK.inEpoll | MARK.awaited)) !== 0) return 'some';
   return epoll?.complete || (marks & NOBODY) === NOBODY ? 'none' : undefined;
+}
+
+function askedIn({ sets }: EpollSets, inode: number): Interest | undefined {
+  let strongest = STRONGEST.length;
+  for (const { sockets } of sets) {
+    const events = sockets.get(inode);
+    if (events !== undefined) strongest = Math.min(strongest, STRONGEST.indexOf(interestIn(events)));
+  }
+  return STRONGEST[strongest];
 }
 
 const NOBODY = MARK.notInEpoll | MARK.notAwaited;
@@ -102,9 +105,7 @@ export function areOlderThan(process: Process, takenAt: number, sockets: Sockets
 /** How many of them are in a state of reading. */
 export function countReceptions(sockets: Sockets, is: (reception: Reception | undefined) => boolean): number {
   const { table, rows } = SocketRows.of(sockets);
-  let count = 0;
-  for (const row of rows) if (is(receptionAt(table, row))) count++;
-  return count;
+  return rows.reduce((count, row) => count + Number(is(receptionAt(table, row))), 0);
 }
 
 // Sockets that are judged alike share their traits: of 100,000 there are a dozen kinds.

@@ -75,12 +75,13 @@ export class WaitReader {
         const inodes = this.#inodesOf(process);
         for (const { wait } of process.threadList ?? []) waitedOn.add(inodes.get(wait?.fd ?? -1) ?? -1);
       }
-      this.#sockets = new Map();
-      const { table, rows } = SocketRows.of(this.#snapshot.sockets);
-      for (const row of rows) {
-        const it = waitedOn.has(table.cell(row, COLUMN.inode)) ? table.at(row) : undefined;
-        if (it?.inode !== undefined) this.#sockets.set(it.inode, it);
-      }
+      const found = new Map<number, TcpSocket>();
+      const sockets = SocketRows.of(this.#snapshot.sockets);
+      sockets.each((row) => {
+        const it = waitedOn.has(sockets.table.cell(row, COLUMN.inode)) ? sockets.table.at(row) : undefined;
+        if (it?.inode !== undefined) found.set(it.inode, it);
+      });
+      this.#sockets = found;
     }
     return this.#sockets.get(inode);
   }

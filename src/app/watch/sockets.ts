@@ -15,13 +15,14 @@ export type SocketIds = {
 export const NO_SOCKETS: SocketIds = { inodes: new Uint32Array(), others: new Set(), closed: 0 };
 
 export function socketIds({ sockets, closedFds }: Case): SocketIds {
-  const { table, rows } = SocketRows.of(sockets);
+  const list = SocketRows.of(sockets);
+  const { table, rows } = list;
   const inodes = rows.map((row) => table.cell(row, COLUMN.inode)).sort();
   const others = new Set<string>();
-  for (const row of rows) {
+  list.each((row) => {
     const socket = table.cell(row, COLUMN.inode) === 0 ? table.at(row) : undefined;
     if (socket) others.add(endsOf(socket));
-  }
+  });
   const withoutFile = inodes.lastIndexOf(0) + 1;
   return { inodes: inodes.subarray(withoutFile), others, closed: closedFds };
 }
@@ -40,7 +41,8 @@ export function compare(before: SocketIds, now: SocketIds): { entered: number; l
 function common(a: Uint32Array, b: Uint32Array): number {
   let both = 0;
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    const [x = 0, y = 0] = [a[i], b[j]];
+    const x = a[i] ?? 0;
+    const y = b[j] ?? 0;
     if (x === y) both++;
     if (x <= y) i++;
     if (y <= x) j++;
