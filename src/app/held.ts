@@ -76,8 +76,12 @@ export class HeldReader {
   }
 
   #pass(states: number): HeldAnswer {
-    const [pid, ...more] = this.#options.pids ?? [];
-    return this.#machine.heldSockets({ states, ...(pid !== undefined && more.length === 0 && { pid }) });
+    const { pids = [], repeat } = this.#options;
+    const [pid, ...more] = pids;
+    const request = { states, ...(pid !== undefined && more.length === 0 && { pid }) };
+    const read = (): HeldAnswer => this.#machine.heldSockets(request);
+    // Connections in other states come and go without being told of.
+    return repeat && !this.#withOthers ? repeat.pass(request, this.#machine.now(), read) : read();
   }
 
   /** A recording may hold sockets in further states than are asked for. */

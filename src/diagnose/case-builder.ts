@@ -204,15 +204,20 @@ function oldestFirst(sockets: SocketRows): SocketRows {
       places.map((place) => rows[place] ?? 0),
     );
   }
-  if (ages.every((age, place) => place === 0 || age <= (ages[place - 1] ?? 0))) return sockets;
   const keys = new Float64Array(rows.length);
-  ages.forEach((age, place) => {
+  let isSorted = true;
+  for (let place = 0; place < keys.length; place++) {
+    const age = ages[place] ?? 0;
+    if (place > 0 && age > (ages[place - 1] ?? 0)) isSorted = false;
     keys[place] = (YOUNGEST - age) * MOST_PLACES + place;
-  });
-  // As key % MOST_PLACES, which takes ten times as long.
-  const placeOf = (key: number): number => key - Math.floor(key / MOST_PLACES) * MOST_PLACES;
-  return new SocketRows(
-    table,
-    Uint32Array.from(keys.sort(), (key) => rows[placeOf(key)] ?? 0),
-  );
+  }
+  if (isSorted) return sockets;
+  keys.sort();
+  const sorted = new Uint32Array(rows.length);
+  for (let place = 0; place < keys.length; place++) {
+    const key = keys[place] ?? 0;
+    // As key % MOST_PLACES, which takes ten times as long.
+    sorted[place] = rows[key - Math.floor(key / MOST_PLACES) * MOST_PLACES] ?? 0;
+  }
+  return new SocketRows(table, sorted);
 }
