@@ -77,18 +77,27 @@ const NEARLY = 0.02;
  * The age of each, where the bounds agree or the lower one cannot have been renewed: no keepalive probe was answered, and the
  * last acknowledgement came too late to be one of data of ours, so it came with the FIN. UNKNOWN when neither is known.
  */
-export function knownAges({ table, rows }: SocketRows): Uint32Array {
-  return rows.map((row) => {
-    const ack = table.cell(row, COLUMN.lastAckReceivedMs);
-    const data = table.cell(row, COLUMN.lastDataReceivedMs);
-    if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return UNKNOWN;
-    const atLeastMs = Math.min(ack, data);
-    if (data - atLeastMs <= Math.max(SAME_MOMENT_MS, NEARLY * atLeastMs)) return atLeastMs;
-    const sent = table.cell(row, COLUMN.lastDataSentMs);
-    const keepalive = (table.cell(row, COLUMN.marks) & MARK.keepalive) !== 0;
-    if (table.cell(row, COLUMN.timer) !== TIMER.none || keepalive || sent === UNKNOWN) return UNKNOWN;
-    return sent - ack > LONGEST_ROUND_TRIP_MS ? atLeastMs : UNKNOWN;
-  });
+export function knownAges(sockets: SocketRows): Uint32Array {
+  const known = KNOWN.get(sockets);
+  if (known) return known;
+  const ages = sockets.rows.map((row) => knownAgeAt(sockets.table, row));
+  KNOWN.set(sockets, ages);
+  return ages;
+}
+
+/** Several ask. */
+const KNOWN = new WeakMap<SocketRows, Uint32Array>();
+
+function knownAgeAt(table: SocketTable, row: number): number {
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const data = table.cell(row, COLUMN.lastDataReceivedMs);
+  if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return UNKNOWN;
+  const atLeastMs = Math.min(ack, data);
+  if (data - atLeastMs <= Math.max(SAME_MOMENT_MS, NEARLY * atLeastMs)) return atLeastMs;
+  const sent = table.cell(row, COLUMN.lastDataSentMs);
+  const keepalive = (table.cell(row, COLUMN.marks) & MARK.keepalive) !== 0;
+  if (table.cell(row, COLUMN.timer) !== TIMER.none || keepalive || sent === UNKNOWN) return UNKNOWN;
+  return sent - ack > LONGEST_ROUND_TRIP_MS ? atLeastMs : UNKNOWN;
 }
 
 /** Whether a socket has been in CLOSE_WAIT for longer than the limit: `maybe` when its age cannot tell. */

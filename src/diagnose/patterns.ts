@@ -19,12 +19,20 @@ export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direc
   const list = SocketRows.of(sockets);
   const { table, rows } = list;
   const known = knownAges(list);
-  const isStuck = (ageMs: number): boolean => ageMs !== UNKNOWN && ageMs >= stuckAfterMs;
   const stuck: Arrivals = {
-    ages: known.filter(isStuck),
-    peers: rows.filter((_, i) => isStuck(known[i] ?? UNKNOWN)).map((row) => table.cell(row, COLUMN.peer)),
+    ages: new Uint32Array(rows.length),
+    peers: new Uint32Array(rows.length),
     addresses: table.addresses,
   };
+  let count = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const ageMs = known[i] ?? UNKNOWN;
+    if (ageMs === UNKNOWN || ageMs < stuckAfterMs) continue;
+    stuck.ages[count] = ageMs;
+    stuck.peers[count++] = table.cell(rows[i] ?? 0, COLUMN.peer);
+  }
+  stuck.ages = stuck.ages.subarray(0, count);
+  stuck.peers = stuck.peers.subarray(0, count);
   if (stuck.ages.length < MOSTLY * sockets.length) return NOTHING;
   const probe = probeOf(stuck, direction === 'outbound');
   const ages = oldestFirst(stuck.ages);
@@ -54,7 +62,8 @@ function burstOf(ages: Float64Array): One | undefined {
   const needed = Math.ceil(ALL_BUT_A_FEW * ages.length);
   if (ages.length < FEWEST) return undefined;
   for (let i = 0; i + needed <= ages.length; i++) {
-    const [first = 0, last = 0] = [ages[i], ages[i + needed - 1]];
+    const first = ages[i] ?? 0;
+    const last = ages[i + needed - 1] ?? 0;
     const span = first - last;
     if (span > BURST_SHARE * first || (span > BURST_MS && first < oldest * ALL_BUT_A_FEW)) continue;
     if (last < BURST_MS) continue;
