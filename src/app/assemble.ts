@@ -1,6 +1,6 @@
 import { isLoopback } from '../diagnose/listeners.ts';
 import { attempt } from '../kernel/attempt.ts';
-import { addEvidence } from '../kernel/holder-evidence.ts';
+import { addEvidence, type StuckSockets } from '../kernel/holder-evidence.ts';
 import type { Walk } from '../kernel/holders.ts';
 import { LibraryBudget } from '../kernel/libraries.ts';
 import { type Machine, OWN_NETNS, type ProcessEntry, readText } from '../kernel/machine.ts';
@@ -10,7 +10,7 @@ import { SystemError } from '../model/errors.ts';
 import { InodeMap } from '../model/inode-map.ts';
 import type { Process, SocketFds } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Listener, TcpSocket } from '../model/socket.ts';
+import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
 import { COLUMN, type SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { parseServices } from '../parse/services.ts';
 import { parseFileNr, parsePortRange } from '../parse/sysctl.ts';
@@ -164,7 +164,7 @@ function describeHolders(
     threadsLeft -= threads.length;
   }
   const named = [...holders.values()].filter(({ pid }) => walk.holders.has(pid));
-  addEvidence(machine, named, stuckInodes(reader));
+  addEvidence(machine, named, new StuckInodes(reader.sockets.list()));
   return holders;
 }
 
@@ -177,15 +177,45 @@ function unlisted(processes: ProcessEntry[], { tables }: Walk): ProcessEntry[] {
   return [...tables.keys()].filter((pid) => !listed.has(pid)).map((pid) => ({ pid }));
 }
 
-/** 1 where something lies unread, else 0. */
-function stuckInodes({ sockets }: NamespaceReader): InodeMap {
-  const stuck = new InodeMap(sockets.length);
-  sockets.list('CLOSE_WAIT').each((row) => {
-    const inode = sockets.cell(row, COLUMN.inode);
-    const recvQueue = sockets.cell(row, COLUMN.recvQueue);
-    if (inode > 0) stuck.add(inode, recvQueue !== UNKNOWN && recvQueue > 0 ? 1 : 0);
-  });
-  return stuck;
+/** So many questions are answered by looking through the column, which takes less than to make a map. */
+const FEW = 32;
+
+/** Of the sockets in CLOSE_WAIT, by inode: 1 where something lies unread, else 0; -1 of others. */
+class StuckInodes implements StuckSockets {
+  readonly #sockets: SocketRows;
+  #unread: InodeMap | undefined;
+  #asked = 0;
+
+  constructor(sockets: SocketRows) {
+    this.#sockets = sockets;
+  }
+
+  get(inode: number): number {
+    if (this.#unread || this.#asked++ >= FEW) return this.#map().get(inode);
+    const { table } = this.#sockets;
+    const row = table.rowOf(inode);
+    return row < 0 || !this.#isStuck(row) ? -1 : this.#isUnread(row);
+  }
+
+  #isStuck(row: number): boolean {
+    return this.#sockets.table.cell(row, COLUMN.state) === TCP_STATE.CLOSE_WAIT;
+  }
+
+  #isUnread(row: number): number {
+    const recvQueue = this.#sockets.table.cell(row, COLUMN.recvQueue);
+    return recvQueue !== UNKNOWN && recvQueue > 0 ? 1 : 0;
+  }
+
+  #map(): InodeMap {
+    if (this.#unread) return this.#unread;
+    const unread = new InodeMap(this.#sockets.length);
+    this.#sockets.each((row) => {
+      const inode = this.#sockets.table.cell(row, COLUMN.inode);
+      if (inode > 0 && this.#isStuck(row)) unread.add(inode, this.#isUnread(row));
+    });
+    this.#unread = unread;
+    return unread;
+  }
 }
 
 /** The start time is in ticks and seconds, so this much later is later. */

@@ -70,8 +70,9 @@ export class CaseBuilder {
     this.#addPeer(row, inbound);
     if (this.#who.kind !== 'held') return;
     const { table, holders } = this.#context;
-    if (!holders.share) return;
-    for (const other of holders.others(table.cell(row, COLUMN.inode), this.#who.process)) this.#addCoHolder(other, 1);
+    const others = holders.others(table.cell(row, COLUMN.inode), this.#who.process);
+    // Nearly always there is none, and a loop over nothing makes an object too.
+    if (others.length > 0) for (const other of others) this.#addCoHolder(other, 1);
   }
 
   /** Adds what another one has gathered of the same process, without looking at its sockets again. */

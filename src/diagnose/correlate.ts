@@ -97,7 +97,8 @@ class OtherConnections {
 
   /** A CLOSE_WAIT socket counts for all its holders but the one it is told of. */
   addShared(inode: number, primary: Process | undefined): void {
-    for (const other of this.#holders.others(inode, primary)) this.of(other).connections++;
+    const shared = this.#holders.others(inode, primary);
+    if (shared.length > 0) for (const other of shared) this.of(other).connections++;
   }
 
   of(process: Process): NonNullable<Elsewhere> {

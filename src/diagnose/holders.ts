@@ -51,11 +51,6 @@ export class Holders {
     return shared ? eldest(shared, listener) : this.#processes[this.#first.get(inode)];
   }
 
-  /** Whether any socket has several. */
-  get share(): boolean {
-    return this.#shared.size > 0;
-  }
-
   /** All holders but one, where there are several. */
   others(inode: number | undefined, than: Process | undefined): readonly Process[] {
     if (inode === undefined || this.#shared.size === 0) return NOBODY;

@@ -1,4 +1,4 @@
-import { TCP_STATE, type TcpSocket, type TcpState, type TcpTimer } from './socket.ts';
+import { TCP_STATE, type TcpSocket, type TcpTimer } from './socket.ts';
 
 /** A list of sockets: an array of them, or rows of a table. */
 export interface Sockets extends Iterable<TcpSocket> {
@@ -94,6 +94,12 @@ export class SocketTable {
     return this.cells[column * this.capacity + row] ?? UNKNOWN;
   }
 
+  /** Of the socket with this inode, found by looking through the column; -1 when there is none. */
+  rowOf(inode: number): number {
+    const from = COLUMN.inode * this.capacity;
+    return this.cells.subarray(from, from + this.length).indexOf(inode);
+  }
+
   /** Below 0 in captures, for names. */
   peerPort(row: number): number {
     return this.cell(row, COLUMN.peerPort) | 0;
@@ -172,16 +178,16 @@ export class SocketTable {
     this.#sockets.length = kept;
   }
 
-  /** Its sockets as they are now, or those in one state. */
-  list(state?: TcpState): SocketRows {
-    const wanted = state && TCP_STATE[state];
+  /** Its sockets as they are now. */
+  list(): SocketRows {
+    if (this.#all?.length === this.length) return this.#all;
     const rows = new Uint32Array(this.length);
-    let count = 0;
-    for (let row = 0; row < rows.length; row++) {
-      if (wanted === undefined || this.cell(row, COLUMN.state) === wanted) rows[count++] = row;
-    }
-    return new SocketRows(this, rows.subarray(0, count));
+    for (let row = 0; row < rows.length; row++) rows[row] = row;
+    this.#all = new SocketRows(this, rows);
+    return this.#all;
   }
+
+  #all: SocketRows | undefined;
 }
 
 /** Some sockets of a table, in an order of their own. */
