@@ -71,7 +71,7 @@ const SECOND_LOOK_MS = 150;
 /** Where ages cannot tell a stuck socket from one on its way out, a moment later the latter is gone. */
 function lookAgain(
   machine: Machine,
-  reader: { dropGone(): void },
+  reader: { dropGone(): void; hasUnclear?(): boolean },
   sockets: SocketTable,
   { stuckAfterMs = DEFAULT_LIMITS.stuckAfterMs, memory }: CaptureOptions,
 ): void {
@@ -82,7 +82,7 @@ function lookAgain(
     return;
   }
   memory?.keepKnown(sockets, () => false);
-  if (!sockets.list().rows.some(isUnclear)) return;
+  if (!(reader.hasUnclear?.() ?? sockets.list().rows.some(isUnclear))) return;
   machine.pause(SECOND_LOOK_MS);
   reader.dropGone();
 }

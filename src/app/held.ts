@@ -38,6 +38,7 @@ export class HeldReader {
   readonly #holders = new Set<number>();
   readonly #youngHolders = new Set<number>();
   #withOthers = false;
+  #hasUnclear = false;
   #lastPid = -1;
   #lastSockets = new CompactSocketFds();
 
@@ -115,6 +116,7 @@ export class HeldReader {
         const standing = first
           ? standingAt(sockets, records.addTo(sockets, record), stuckAfterMs)
           : standingOf(records.socket(record), stuckAfterMs);
+        if (standing === 'maybe') this.#hasUnclear = true;
         (standing === 'young' ? this.#youngHolders : this.#holders).add(pid);
       } else if (first) {
         if (state === TCP_STATE.LISTEN) listeners.push(records.listener(record));
@@ -140,6 +142,13 @@ export class HeldReader {
     this.#lastPid = pid;
     this.#lastSockets = sockets;
     return sockets;
+  }
+
+  /** Whether the age of any CLOSE_WAIT socket cannot tell if it is stuck. */
+  hasUnclear(): boolean {
+    const { stuckAfterMs = DEFAULT_LIMITS.stuckAfterMs } = this.#options;
+    const isUnclear = (it: TcpSocket): boolean => it.state === 'CLOSE_WAIT' && standingOf(it, stuckAfterMs) === 'maybe';
+    return this.#hasUnclear || this.#unheld.some(isUnclear);
   }
 
   /** Reads the CLOSE_WAIT sockets again and drops those that have left the state: they were on their way out. */

@@ -85,25 +85,27 @@ export class HeldSockets {
     const legs = this.#legs(stuck, elsewhere);
     const sorts = new Map<number, Sort>();
     // One after the other they are mostly of one sort.
-    let key = -1;
-    let sort: Sort | undefined;
+    let last: { side: number; traits: Traits; sort: Sort } | undefined;
     stuck.forEach((row, index) => {
       const traits = traitsAt(this.#process, takenAt, table, row);
+      const side = sides.at(index);
       const leg = legs?.get(table.at(row) as TcpSocket);
-      const its = sides.at(index) * KINDS + kindOf(traits, leg !== undefined);
-      if (!sort || its !== key) {
-        key = its;
-        sort = this.#sortOf(sorts, key, row, { ...traits, ...(leg && { legs: [] }) });
-      }
+      const isLike = last !== undefined && !leg && traits === last.traits && side === last.side;
+      const sort = last && isLike ? last.sort : this.#sortOf(sorts, row, side, traits, leg !== undefined);
       sort.sockets.add(row, standingAt(table, row, stuckAfterMs));
       if (leg) sort.traits.legs?.push(leg);
+      else if (!isLike) last = { side, traits, sort };
     });
     return [...sorts.values()];
   }
 
-  #sortOf(sorts: Map<number, Sort>, key: number, row: number, traits: Traits): Sort {
+  #sortOf(sorts: Map<number, Sort>, row: number, side: number, traits: Traits, hasLeg: boolean): Sort {
     const { inbound } = wayOf(this.#context, row);
-    return remembered(sorts, key, () => ({ inbound, sockets: this.#builder(), traits }));
+    return remembered(sorts, side * KINDS + kindOf(traits, hasLeg), () => ({
+      inbound,
+      sockets: this.#builder(),
+      traits: { ...traits, ...(hasLeg && { legs: [] }) },
+    }));
   }
 
   /** The other leg of each; undefined where there are no connections that could be one. */

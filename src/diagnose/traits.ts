@@ -114,17 +114,25 @@ const INTERESTS: readonly (Interest | undefined)[] = [undefined, 'none', 'off', 
 const FLOWS: readonly Traits['flow'][] = ['still', 'sending', 'clogged'];
 const known: (Traits | undefined)[] = [];
 
+let last: Traits | undefined;
+
 export function traitsAt(process: Process, takenAt: number, table: SocketTable, row: number): Traits {
   const reception = receptionAt(table, row);
   const interest = interestAt(process, table, row);
   const flow = flowAt(table, row);
   const olderThanHolder = isOlderAt(process, takenAt, table, row);
+  // One after the other they are mostly alike.
+  if (
+    last?.reception === reception &&
+    last?.interest === interest &&
+    last?.flow === flow &&
+    last?.olderThanHolder === olderThanHolder
+  )
+    return last;
   const number =
     ((INTERESTS.indexOf(interest) * RECEPTIONS.length + RECEPTIONS.indexOf(reception)) * 3 + FLOWS.indexOf(flow)) * 2 +
     Number(olderThanHolder);
-  const same = known[number];
-  if (same) return same;
-  const traits = { ...(reception && { reception }), ...(interest && { interest }), flow, olderThanHolder };
-  known[number] = traits;
-  return traits;
+  last = known[number] ?? { ...(reception && { reception }), ...(interest && { interest }), flow, olderThanHolder };
+  known[number] = last;
+  return last;
 }
