@@ -70,7 +70,7 @@ export class ListenerIndex {
   #last: Listener | undefined;
 
   at(port: number): readonly Listener[] {
-    if (this.#ports[port] !== 1) return NONE;
+    if (this.#ports[port] === 0) return NONE;
     return this.#byPort.get(port) ?? NONE;
   }
 }

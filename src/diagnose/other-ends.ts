@@ -33,7 +33,7 @@ export class OtherEnds {
 
   processOf(table: SocketTable, row: number): Process | undefined {
     const port = table.peerPort(row);
-    if (this.#localPorts[port] !== 1 && this.#listeners.at(port).length === 0) return undefined;
+    if (this.#localPorts[port] === 0 && this.#listeners.at(port).length === 0) return undefined;
     const socket = table.at(row);
     const inode = socket && (this.#endOf(socket)?.inode ?? this.#listenerAt(socket)?.inode);
     return inode === undefined ? undefined : this.#holders.of(inode)[0];
