@@ -1,4 +1,4 @@
-import { standingOf } from '../diagnose/ages.ts';
+import { standingAt } from '../diagnose/ages.ts';
 import type { Walk } from '../kernel/holders.ts';
 import type { Machine, NetNsEntry, ProcessEntry } from '../kernel/machine.ts';
 import { readText } from '../kernel/machine.ts';
@@ -6,7 +6,8 @@ import { listNetns, readMounts } from '../kernel/netns.ts';
 import { ParseError, SystemError, UnclosedError } from '../model/errors.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { TcpSocket } from '../model/socket.ts';
+import { TCP_STATE } from '../model/socket.ts';
+import { COLUMN, type SocketTable } from '../model/socket-table.ts';
 import { parseStatus } from '../parse/proc-pid.ts';
 import { assemble } from './assemble.ts';
 import { fdsDenied, holderUnknown, netnsUnknown, procHidden } from './gaps.ts';
@@ -70,18 +71,18 @@ const SECOND_LOOK_MS = 150;
 /** Where ages cannot tell a stuck socket from one on its way out, a moment later the latter is gone. */
 function lookAgain(
   machine: Machine,
-  reader: { dropGone(): void },
-  sockets: TcpSocket[],
+  reader: { dropGone(): void; hasUnclear?(): boolean },
+  sockets: SocketTable,
   { stuckAfterMs = DEFAULT_LIMITS.stuckAfterMs, memory }: CaptureOptions,
 ): void {
-  const isUnclear = (socket: TcpSocket): boolean =>
-    socket.state === 'CLOSE_WAIT' && standingOf(socket, stuckAfterMs) === 'maybe';
+  const isUnclear = (row: number): boolean =>
+    sockets.cell(row, COLUMN.state) === TCP_STATE.CLOSE_WAIT && standingAt(sockets, row, stuckAfterMs) === 'maybe';
   if (memory && !memory.isEmpty) {
     memory.keepKnown(sockets, isUnclear);
     return;
   }
   memory?.keepKnown(sockets, () => false);
-  if (!sockets.some(isUnclear)) return;
+  if (!(reader.hasUnclear?.() ?? sockets.list().rows.some(isUnclear))) return;
   machine.pause(SECOND_LOOK_MS);
   reader.dropGone();
 }

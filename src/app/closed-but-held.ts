@@ -25,7 +25,7 @@ export function findClosedButHeld(
   processes: ProcessEntry[],
   limits: { unlisted: number | undefined; everyProcess: boolean },
 ): ClosedSearch {
-  const listed = inodesOf([...reader.sockets, ...others, ...reader.listeners]);
+  const listed = inodesOf([...reader.sockets.list(), ...others, ...reader.listeners]);
   let found: ClosedButHeld[];
   try {
     found = tcpSocketsOutside(machine, tablesOf(walk, reader, processes), listed);

@@ -1,4 +1,4 @@
-import { standingOf } from '../diagnose/ages.ts';
+import { standingAt, standingOf } from '../diagnose/ages.ts';
 import { ListenerIndex } from '../diagnose/listeners.ts';
 import type { Walk } from '../kernel/holders.ts';
 import { type FdTable, type HeldAnswer, type Machine, type NetNsEntry, NO_ANSWER } from '../kernel/machine.ts';
@@ -38,6 +38,9 @@ export class HeldReader {
   readonly #holders = new Set<number>();
   readonly #youngHolders = new Set<number>();
   #withOthers = false;
+  #hasUnclear = false;
+  #lastPid = -1;
+  #lastSockets = new CompactSocketFds();
 
   constructor(machine: Machine, reader: NamespaceReader, options: CaptureOptions) {
     this.#machine = machine;
@@ -55,6 +58,7 @@ export class HeldReader {
     const records = recordsOf(this.#firstPass(states));
     this.#reader.bpf = records.facts.kind === 'typed' ? 'bpf' : 'bpf-generic';
     this.#inodes = new InodeMap(records.count);
+    this.#reader.sockets.reserve(records.count);
     this.#sort(records, states);
     this.#unheld = this.#reader.readUnheld(
       [...this.#counts.values()],
@@ -73,8 +77,12 @@ export class HeldReader {
   }
 
   #pass(states: number): HeldAnswer {
-    const [pid, ...more] = this.#options.pids ?? [];
-    return this.#machine.heldSockets({ states, ...(pid !== undefined && more.length === 0 && { pid }) });
+    const { pids = [], repeat } = this.#options;
+    const [pid, ...more] = pids;
+    const request = { states, ...(pid !== undefined && more.length === 0 && { pid }) };
+    const read = (): HeldAnswer => this.#machine.heldSockets(request);
+    // Connections in other states come and go without being told of.
+    return repeat && !this.#withOthers ? repeat.pass(request, this.#machine.now(), read) : read();
   }
 
   /** A recording may hold sockets in further states than are asked for. */
@@ -105,10 +113,11 @@ export class HeldReader {
         count.sockets++;
       }
       if (state === TCP_STATE.CLOSE_WAIT) {
-        const socket = records.socket(record);
-        if (first) sockets.push(socket);
-        const holders = standingOf(socket, stuckAfterMs) === 'young' ? this.#youngHolders : this.#holders;
-        holders.add(pid);
+        const standing = first
+          ? standingAt(sockets, records.addTo(sockets, record), stuckAfterMs)
+          : standingOf(records.socket(record), stuckAfterMs);
+        if (standing === 'maybe') this.#hasUnclear = true;
+        (standing === 'young' ? this.#youngHolders : this.#holders).add(pid);
       } else if (first) {
         if (state === TCP_STATE.LISTEN) listeners.push(records.listener(record));
         else this.#others.push(records.socket(record));
@@ -124,12 +133,22 @@ export class HeldReader {
     return count;
   }
 
+  /** They come process by process. */
   #tableOf(pid: number): CompactSocketFds {
-    const known = this.#tables.get(pid);
-    if (known) return known.sockets;
-    const sockets = new CompactSocketFds();
-    this.#tables.set(pid, { sockets, table: { sockets } });
+    if (pid === this.#lastPid) return this.#lastSockets;
+    const known = this.#tables.get(pid)?.sockets;
+    const sockets = known ?? new CompactSocketFds();
+    if (!known) this.#tables.set(pid, { sockets, table: { sockets } });
+    this.#lastPid = pid;
+    this.#lastSockets = sockets;
     return sockets;
+  }
+
+  /** Whether the age of any CLOSE_WAIT socket cannot tell if it is stuck. */
+  hasUnclear(): boolean {
+    const { stuckAfterMs = DEFAULT_LIMITS.stuckAfterMs } = this.#options;
+    const isUnclear = (it: TcpSocket): boolean => it.state === 'CLOSE_WAIT' && standingOf(it, stuckAfterMs) === 'maybe';
+    return this.#hasUnclear || this.#unheld.some(isUnclear);
   }
 
   /** Reads the CLOSE_WAIT sockets again and drops those that have left the state: they were on their way out. */

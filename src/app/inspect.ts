@@ -137,7 +137,7 @@ async function lookInto(
   snapshot: Snapshot,
   { depth, announce, signal, logs, pprof }: InspectOptions,
 ): Promise<Inspection> {
-  const sockets = snapshot.sockets.filter(({ inode }) => inode !== undefined && process.sockets?.has(inode));
+  const sockets = [...snapshot.sockets].filter(({ inode }) => inode !== undefined && process.sockets?.has(inode));
   const subject: Subject = { machine, process, arch: machine.host().arch, sockets, depth, announce, signal };
   const { inspectThreads } = await import('../runtimes/any/inspect.ts');
   const kernel = inspectThreads(subject);

@@ -1,5 +1,6 @@
 import { InodeMap } from '../model/inode-map.ts';
-import type { TcpSocket } from '../model/socket.ts';
+import { TCP_STATE } from '../model/socket.ts';
+import { COLUMN, type SocketTable } from '../model/socket-table.ts';
 
 /** Which CLOSE_WAIT sockets the last look of several has seen, whether or not its report speaks of them. */
 export class Memory {
@@ -15,18 +16,14 @@ export class Memory {
   }
 
   /** Takes a new look, out of which unclear sockets are dropped that the look before has not seen. */
-  keepKnown(sockets: TcpSocket[], isUnclear: (socket: TcpSocket) => boolean): void {
-    const now = new InodeMap();
-    let kept = 0;
-    for (const socket of sockets) {
-      const { inode, state } = socket;
-      if (inode !== undefined && state === 'CLOSE_WAIT') {
-        now.add(inode, 0);
-        if (!this.has(inode) && isUnclear(socket)) continue;
-      }
-      sockets[kept++] = socket;
-    }
-    sockets.length = kept;
+  keepKnown(sockets: SocketTable, isUnclear: (row: number) => boolean): void {
+    const now = new InodeMap(sockets.length);
+    sockets.retain((row) => {
+      const inode = sockets.cell(row, COLUMN.inode);
+      if (inode === 0 || sockets.cell(row, COLUMN.state) !== TCP_STATE.CLOSE_WAIT) return true;
+      now.add(inode, 0);
+      return this.has(inode) || !isUnclear(row);
+    });
     this.#inodes = now;
   }
 }

@@ -4,7 +4,8 @@ import { dumpTable, readTextTable, type Table } from '../kernel/tables.ts';
 import { isGone, SystemError } from '../model/errors.ts';
 import type { InodeMap } from '../model/inode-map.ts';
 import type { Gap, NetNs, ReadingSource } from '../model/snapshot.ts';
-import { endsOf, type Listener, TCP_STATE, type TcpSocket, type TcpState } from '../model/socket.ts';
+import { endsOf, type Listener, TCP_STATE, type TcpSocket, type TcpState, tcpStateName } from '../model/socket.ts';
+import { COLUMN, type SocketRows, SocketTable } from '../model/socket-table.ts';
 import { stateMask } from '../parse/inet-diag.ts';
 import { parseSockstat, type Sockstat } from '../parse/sockstat.ts';
 import { netlinkInterrupted, netlinkUnavailable, netnsDenied, notUnderstood, type Privileges } from './gaps.ts';
@@ -34,7 +35,7 @@ export type HeldCount = { netns: number; sockets: number };
 export class NamespaceReader {
   readonly gaps: Gap[] = [];
   readonly namespaces: ReadNamespace[] = [];
-  readonly sockets: TcpSocket[] = [];
+  readonly sockets = new SocketTable();
   readonly listeners: Listener[] = [];
   /** The kind of program when a BPF iterator was read. */
   bpf: 'bpf' | 'bpf-generic' | undefined;
@@ -264,7 +265,8 @@ export class NamespaceReader {
    */
   dropGone(isThere: (socket: TcpSocket) => boolean | undefined = () => undefined): void {
     const there = new Set<string | number>();
-    const asked = new Set(this.sockets.flatMap((socket) => (isThere(socket) === undefined ? socket.netns : [])));
+    const sockets = this.sockets.list();
+    const asked = new Set(sockets.flatMap((socket) => (isThere(socket) === undefined ? socket.netns : [])));
     const unsure = new Set<number>();
     for (const namespace of this.namespaces) {
       if (!asked.has(namespace.id)) continue;
@@ -272,13 +274,11 @@ export class NamespaceReader {
       if (!sockets) unsure.add(namespace.id);
       for (const socket of sockets ?? []) there.add(identityOf(socket));
     }
-    const kept = this.sockets.filter(
-      (socket) =>
-        socket.state !== 'CLOSE_WAIT' ||
-        (isThere(socket) ?? (unsure.has(socket.netns) || there.has(identityOf(socket)))),
-    );
-    this.sockets.length = 0;
-    for (const socket of kept) this.sockets.push(socket);
+    this.sockets.retain((row) => {
+      const socket = this.sockets.at(row);
+      if (socket?.state !== 'CLOSE_WAIT') return true;
+      return isThere(socket) ?? (unsure.has(socket.netns) || there.has(identityOf(socket)));
+    });
   }
 
   #closeWaitAgain(namespace: ReadNamespace): TcpSocket[] | undefined {
@@ -336,9 +336,17 @@ const inUse = (v4: Sockstat, v6: Sockstat): number | undefined =>
 
 export type StateCounts = Partial<Record<TcpState, number>>;
 
-export function countStates(sockets: TcpSocket[], listeners: number): StateCounts {
+export function countStates(sockets: SocketRows, listeners: number): StateCounts {
+  const counts = new Uint32Array(256);
+  sockets.each((row) => {
+    const state = sockets.table.cell(row, COLUMN.state);
+    counts[state] = (counts[state] ?? 0) + 1;
+  });
   const byState: StateCounts = { LISTEN: listeners };
-  for (const { state } of sockets) byState[state] = (byState[state] ?? 0) + 1;
+  counts.forEach((count, number) => {
+    const state = count > 0 ? tcpStateName(number) : undefined;
+    if (state) byState[state] = count;
+  });
   return byState;
 }
 

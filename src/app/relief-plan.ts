@@ -2,7 +2,7 @@ import { diagnose } from '../diagnose/diagnose.ts';
 import { decide } from '../diagnose/relief/decide.ts';
 import { raisedLimit } from '../diagnose/relief/means.ts';
 import { selectSockets } from '../diagnose/relief/select.ts';
-import { isOlderThan } from '../diagnose/traits.ts';
+import { areOlderThan } from '../diagnose/traits.ts';
 import { attempt } from '../kernel/attempt.ts';
 import { frozenCgroupOf } from '../kernel/freezer.ts';
 import { type Machine, readText } from '../kernel/machine.ts';
@@ -126,7 +126,7 @@ function ledBy(finding: Finding, isMeant: (it: Process) => boolean, takenAt: num
   const { traits: judged, waits: _waits, siblings: _siblings, ...rest } = subject;
   const { fds: _fds, ...plain } = finding;
   const { openFds, fdLimit } = named;
-  const olderThanHolder = subject.sockets.every((socket) => isOlderThan(named, takenAt, socket));
+  const olderThanHolder = areOlderThan(named, takenAt, subject.sockets);
   const traits = judged && { ...judged, olderThanHolder };
   if (traits) delete traits.interest;
   return {

@@ -1,7 +1,7 @@
 import { standingOf } from '../diagnose/ages.ts';
 import { ListenerIndex } from '../diagnose/listeners.ts';
 import { findHolders, userOf, type Walk, type Wanted } from '../kernel/holders.ts';
-import type { Machine, ProcessEntry } from '../kernel/machine.ts';
+import type { HeldAnswer, HeldRequest, Machine, ProcessEntry } from '../kernel/machine.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { type ClosedSearch, findClosedButHeld } from './closed-but-held.ts';
@@ -24,7 +24,12 @@ export type CaptureOptions = {
   memory?: Memory;
   /** Fail rather than read in another way. */
   only?: 'bpf';
+  /** May answer a pass over all descriptors in the place of the kernel, from what it gave before. */
+  repeat?: Repeat;
 };
+
+/** `now` in milliseconds since 1970. */
+export type Repeat = { pass(request: HeldRequest, now: number, read: () => HeldAnswer): HeldAnswer };
 
 /** What was found out about who holds what. */
 export type Found = {
@@ -73,7 +78,7 @@ export function search(
 function countUnowned(reader: NamespaceReader, walk: Walk, wanted: Sought): number {
   if (walk.missing === 0) return 0;
   reader.dropGone();
-  const there = new Set([...reader.sockets, ...reader.listeners].map(({ inode }) => inode));
+  const there = new Set([...reader.sockets.list(), ...reader.listeners].map(({ inode }) => inode));
   let unowned = 0;
   for (const [inode, found] of wanted.inodes) if (!found && there.has(inode)) unowned++;
   return unowned;
@@ -106,7 +111,7 @@ function wantedSockets(reader: NamespaceReader, options: CaptureOptions): Sought
   const index = new ListenerIndex(reader.listeners);
   const sought: Sought = { inodes: new Map(), netns: new Set(), users: new Set(), cgroups: new Set() };
   let last: TcpSocket | Listener | undefined;
-  for (const socket of reader.sockets) {
+  for (const socket of reader.sockets.list()) {
     if (socket.state !== 'CLOSE_WAIT') continue;
     if (!young && standingOf(socket, limit) === 'young') continue;
     const held = socket.inode === undefined ? index.of(socket) : socket;

@@ -60,7 +60,7 @@ function concernedNetns(
 }
 
 const closeWaitOf = ({ sockets }: Snapshot, netns?: number): TcpSocket[] =>
-  sockets.filter((it) => it.state === 'CLOSE_WAIT' && (netns === undefined || it.netns === netns));
+  [...sockets].filter((it) => it.state === 'CLOSE_WAIT' && (netns === undefined || it.netns === netns));
 
 function pageOf(
   snapshot: Snapshot,

@@ -1,4 +1,5 @@
 import type { AgeRange, TcpSocket } from '../model/socket.ts';
+import { COLUMN, MARK, SocketRows, type Sockets, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
 
 /**
  * Time since the socket entered CLOSE_WAIT, from tcp_info. The peer's FIN carries an acknowledgement, so the last one
@@ -26,6 +27,18 @@ function ageFromTcpInfo({ lastAckReceivedMs, lastDataReceivedMs }: TcpSocket): A
 
 /** The lower bound alone, 0 when it is not known: for sorting. */
 export const ageAtLeast = ({ lastAckReceivedMs = 0, lastDataReceivedMs = 0 }: TcpSocket): number =>
+  lowerBound(lastAckReceivedMs, lastDataReceivedMs);
+
+/** The same of each of many. */
+export function agesAtLeast({ table, rows }: SocketRows): Uint32Array {
+  return rows.map((row) => {
+    const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+    const data = table.cell(row, COLUMN.lastDataReceivedMs);
+    return ack === UNKNOWN || data === UNKNOWN ? 0 : lowerBound(ack, data);
+  });
+}
+
+const lowerBound = (lastAckReceivedMs: number, lastDataReceivedMs: number): number =>
   hasWrapped(lastAckReceivedMs, lastDataReceivedMs) ? 0 : Math.min(lastAckReceivedMs, lastDataReceivedMs);
 
 /**
@@ -41,18 +54,19 @@ const SAME_MOMENT_MS = 100;
 export const isExact = ({ atLeastMs, atMostMs }: AgeRange): boolean =>
   atLeastMs !== undefined && atMostMs !== undefined && atMostMs - atLeastMs <= SAME_MOMENT_MS;
 
-/** As `isExact(ageOf(socket))`, for the many. */
-export const hasExactAge = ({ lastAckReceivedMs, lastDataReceivedMs }: TcpSocket): boolean =>
-  lastAckReceivedMs !== undefined &&
-  lastDataReceivedMs !== undefined &&
-  Math.abs(lastDataReceivedMs - lastAckReceivedMs) <= SAME_MOMENT_MS;
+/** As `isExact(ageOf(socket))`, of a row. */
+export function hasExactAge(table: SocketTable, row: number): boolean {
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const data = table.cell(row, COLUMN.lastDataReceivedMs);
+  return ack !== UNKNOWN && data !== UNKNOWN && Math.abs(data - ack) <= SAME_MOMENT_MS;
+}
 
 /** What stands for so long is no moment that a program passes through. */
 const SETTLED_MS = 30_000;
 
 /** Whether all have stood long enough to prove something by how they stand. */
-export const areSettled = (sockets: readonly TcpSocket[]): boolean =>
-  sockets.every((socket) => ageAtLeast(socket) >= SETTLED_MS);
+export const areSettled = (sockets: Sockets): boolean =>
+  agesAtLeast(SocketRows.of(sockets)).every((age) => age >= SETTLED_MS);
 
 /** Nothing that the peer acknowledges so much later than it was sent is an acknowledgement of it: a second is long for a round trip. */
 const LONGEST_ROUND_TRIP_MS = 1000;
@@ -60,41 +74,62 @@ const LONGEST_ROUND_TRIP_MS = 1000;
 const NEARLY = 0.02;
 
 /**
- * The age, where the bounds agree or the lower one cannot have been renewed: no keepalive probe was answered, and the last
- * acknowledgement came too late to be one of data of ours, so it came with the FIN. Undefined when neither is known.
+ * The age of each, where the bounds agree or the lower one cannot have been renewed: no keepalive probe was answered, and the
+ * last acknowledgement came too late to be one of data of ours, so it came with the FIN. UNKNOWN when neither is known.
  */
-export function knownAge(socket: TcpSocket): number | undefined {
-  const { lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs, timer } = socket;
-  if (lastAckReceivedMs === undefined || lastDataReceivedMs === undefined) return undefined;
-  if (hasWrapped(lastAckReceivedMs, lastDataReceivedMs)) return undefined;
-  const atLeastMs = Math.min(lastAckReceivedMs, lastDataReceivedMs);
-  if (lastDataReceivedMs - atLeastMs <= Math.max(SAME_MOMENT_MS, NEARLY * atLeastMs)) return atLeastMs;
-  if (timer !== 'none' || socket.keepalive || lastDataSentMs === undefined) return undefined;
-  return lastDataSentMs - lastAckReceivedMs > LONGEST_ROUND_TRIP_MS ? atLeastMs : undefined;
+export function knownAges(sockets: SocketRows): Uint32Array {
+  const known = KNOWN.get(sockets);
+  if (known) return known;
+  const ages = sockets.rows.map((row) => knownAgeAt(sockets.table, row));
+  KNOWN.set(sockets, ages);
+  return ages;
+}
+
+/** Several ask. */
+const KNOWN = new WeakMap<SocketRows, Uint32Array>();
+
+function knownAgeAt(table: SocketTable, row: number): number {
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const data = table.cell(row, COLUMN.lastDataReceivedMs);
+  if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return UNKNOWN;
+  const atLeastMs = Math.min(ack, data);
+  if (data - atLeastMs <= Math.max(SAME_MOMENT_MS, NEARLY * atLeastMs)) return atLeastMs;
+  const sent = table.cell(row, COLUMN.lastDataSentMs);
+  const keepalive = (table.cell(row, COLUMN.marks) & MARK.keepalive) !== 0;
+  if (table.cell(row, COLUMN.timer) !== TIMER.none || keepalive || sent === UNKNOWN) return UNKNOWN;
+  return sent - ack > LONGEST_ROUND_TRIP_MS ? atLeastMs : UNKNOWN;
 }
 
 /** Whether a socket has been in CLOSE_WAIT for longer than the limit: `maybe` when its age cannot tell. */
 export type Standing = 'stuck' | 'maybe' | 'young';
 
 export function standingOf(socket: TcpSocket, stuckAfterMs: number): Standing {
-  const { lastAckReceivedMs, lastDataReceivedMs, seenAgoMs, cameWithinMs } = socket;
+  const { seenAgoMs, cameWithinMs, timer } = socket;
   if (seenAgoMs !== undefined && seenAgoMs >= stuckAfterMs) return 'stuck';
   if (cameWithinMs !== undefined && cameWithinMs < stuckAfterMs) return 'young';
-  if (lastAckReceivedMs === undefined || lastDataReceivedMs === undefined) return 'maybe';
-  if (hasWrapped(lastAckReceivedMs, lastDataReceivedMs)) return 'maybe';
-  const atLeastMs = Math.min(lastAckReceivedMs, lastDataReceivedMs);
-  if (atLeastMs >= stuckAfterMs) return 'stuck';
-  if (lastDataReceivedMs < stuckAfterMs) return 'young';
-  return lowerBoundMayBeRenewed(socket) ? 'maybe' : 'young';
+  const { lastAckReceivedMs = UNKNOWN, lastDataReceivedMs = UNKNOWN, lastDataSentMs = UNKNOWN } = socket;
+  return standingBy(lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs, timer !== 'none', stuckAfterMs);
 }
 
-// A peer that has sent its FIN says nothing by itself. It acknowledges what this side sends: keepalive probes, or data, and
-// then says when it has read that. Without any of it the lower bound is the age, and the upper one only tells how long the
-// connection had been idle.
-function lowerBoundMayBeRenewed({ timer, lastDataSentMs, lastDataReceivedMs }: TcpSocket): boolean {
-  const sentAfterLastData =
-    lastDataSentMs === undefined ||
-    lastDataReceivedMs === undefined ||
-    lastDataSentMs < lastDataReceivedMs - SAME_MOMENT_MS;
-  return timer !== 'none' || sentAfterLastData;
+/** The same of a row. */
+export function standingAt(table: SocketTable, row: number, stuckAfterMs: number): Standing {
+  if (table.hasHistory) {
+    const socket = table.at(row);
+    return socket ? standingOf(socket, stuckAfterMs) : 'maybe';
+  }
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const data = table.cell(row, COLUMN.lastDataReceivedMs);
+  const sent = table.cell(row, COLUMN.lastDataSentMs);
+  return standingBy(ack, data, sent, table.cell(row, COLUMN.timer) !== TIMER.none, stuckAfterMs);
+}
+
+function standingBy(ack: number, data: number, sent: number, hasTimer: boolean, stuckAfterMs: number): Standing {
+  if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return 'maybe';
+  if (Math.min(ack, data) >= stuckAfterMs) return 'stuck';
+  if (data < stuckAfterMs) return 'young';
+  // A peer that has sent its FIN says nothing by itself. It acknowledges what this side sends: keepalive probes, or data, and
+  // then says when it has read that. Without any of it the lower bound is the age, and the upper one only tells how long the
+  // connection had been idle.
+  const sentAfterLastData = sent === UNKNOWN || sent < data - SAME_MOMENT_MS;
+  return hasTimer || sentAfterLastData ? 'maybe' : 'young';
 }

@@ -1,6 +1,6 @@
 import type { Arrivals } from '../model/finding.ts';
-import type { TcpSocket } from '../model/socket.ts';
-import { knownAge, standingOf } from './ages.ts';
+import { SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
+import { knownAges, standingAt } from './ages.ts';
 
 /** Fewer sockets than this say nothing about a rate: with 10 its 95 % interval still spans half to twice (Poisson). */
 const FEWEST = 10;
@@ -19,14 +19,15 @@ const PAUSE_IN_GAPS = 5;
  * the arrivals, if what arrives stays; sockets that were closed in time are not seen, and so not counted as leak.
  * Undefined when too few ages are known, all are young, or nothing has arrived for long.
  */
-export function arrivalsOf(sockets: TcpSocket[], stuckAfterMs: number): Arrivals | undefined {
+export function arrivalsOf(sockets: Sockets, stuckAfterMs: number): Arrivals | undefined {
   const ages: number[] = [];
   let stuck = 0;
-  for (const socket of sockets) {
-    const age = knownAge(socket);
-    if (standingOf(socket, stuckAfterMs) !== 'young') stuck++;
-    if (age !== undefined && age >= stuckAfterMs) ages.push(age);
-  }
+  const list = SocketRows.of(sockets);
+  const { table, rows } = list;
+  knownAges(list).forEach((age, i) => {
+    if (standingAt(table, rows[i] ?? 0, stuckAfterMs) !== 'young') stuck++;
+    if (age !== UNKNOWN && age >= stuckAfterMs) ages.push(age);
+  });
   const [oldest] = ages;
   const youngest = ages.at(-1);
   if (youngest === undefined || oldest === undefined || ages.length < FEWEST) return undefined;

@@ -1,14 +1,21 @@
 import type { Case, Direction, PeerGroup } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
-import type { Listener, TcpSocket } from '../model/socket.ts';
-import { ageAtLeast, standingOf } from './ages.ts';
+import type { Listener } from '../model/socket.ts';
+import { COLUMN, SocketRows, type SocketTable } from '../model/socket-table.ts';
+import { agesAtLeast, type Standing } from './ages.ts';
 import type { Holders } from './holders.ts';
+import type { Way } from './judged.ts';
 import { type ListenerIndex, sharing } from './listeners.ts';
 import type { OtherEnds } from './other-ends.ts';
+import { remembered } from './remembered.ts';
 import type { WaitReader } from './waits.ts';
 
 /** What a case is made with: the same for all cases of a snapshot. */
 export type CaseContext = {
+  /** Of all sockets. */
+  table: SocketTable;
+  /** By the number of the local end. */
+  ways: readonly Way[];
   stuckAfterMs: number;
   takenAt: number;
   /** False in a capture of connections alone: what no listener explains need not be outbound. */
@@ -20,6 +27,11 @@ export type CaseContext = {
   services: ReadonlyMap<number, string>;
 };
 
+const UNKNOWN_WAY: Way = { inbound: false, listener: undefined };
+
+export const wayOf = ({ table, ways }: CaseContext, row: number): Way =>
+  ways[table.cell(row, COLUMN.end)] ?? UNKNOWN_WAY;
+
 /** Stands for the ports of all inbound connections from one address; no connection has it. */
 const ANY_PORT = 0;
 
@@ -27,9 +39,11 @@ const ANY_PORT = 0;
 export class CaseBuilder {
   readonly #context: CaseContext;
   readonly #who: Pick<Case, 'kind' | 'process' | 'listener'>;
-  readonly #sockets: TcpSocket[] = [];
+  #rows: number[] = [];
+  #sorted: SocketRows | undefined;
   readonly #listeners = new Set<Listener>();
-  readonly #peers = new Map<string, Map<number, PeerGroup>>();
+  /** By the number of the address, and the port. */
+  readonly #peers = new Map<number, Map<number, PeerGroup>>();
   readonly #coHolders = new Map<Process, number>();
   /** Peers with more than one process at the other end: none of them is named. */
   readonly #severalProcesses = new Set<PeerGroup>();
@@ -42,57 +56,86 @@ export class CaseBuilder {
     this.#who = who;
   }
 
-  /** `inbound` is given apart from the listener, which may be gone. */
-  add(socket: TcpSocket, inbound: boolean, listener: Listener | undefined): void {
-    const { stuckAfterMs, holders } = this.#context;
-    this.#sockets.push(socket);
-    const standing = standingOf(socket, stuckAfterMs);
+  get size(): number {
+    return this.#rows.length;
+  }
+
+  add(row: number, standing: Standing): void {
+    const { inbound, listener } = wayOf(this.#context, row);
+    this.#rows.push(row);
     if (standing === 'stuck') this.#stuck++;
     else if (standing === 'maybe') this.#maybeStuck++;
     if (inbound) this.#inbound++;
     if (listener) this.#listeners.add(listener);
-    this.#addPeer(socket, inbound);
+    this.#addPeer(row, inbound);
     if (this.#who.kind !== 'held') return;
-    for (const other of holders.others(socket.inode, this.#who.process)) {
-      this.#coHolders.set(other, (this.#coHolders.get(other) ?? 0) + 1);
+    const { table, holders } = this.#context;
+    const others = holders.others(table.cell(row, COLUMN.inode), this.#who.process);
+    // Nearly always there is none, and a loop over nothing makes an object too.
+    if (others.length > 0) for (const other of others) this.#addCoHolder(other, 1);
+  }
+
+  /** Adds what another one has gathered of the same process, without looking at its sockets again. */
+  addAll(other: CaseBuilder): void {
+    // In the order of their ages, where another one has looked at those.
+    if (other.#sorted) other.#sorted.each((row) => this.#rows.push(row));
+    else this.#rows = this.#rows.concat(other.#rows);
+    this.#stuck += other.#stuck;
+    this.#maybeStuck += other.#maybeStuck;
+    this.#inbound += other.#inbound;
+    for (const listener of other.#listeners) this.#listeners.add(listener);
+    for (const [process, sockets] of other.#coHolders) this.#addCoHolder(process, sockets);
+    for (const [peer, ports] of other.#peers) {
+      for (const [port, known] of ports) {
+        const group = this.#peerAt(peer, port);
+        group.sockets += known.sockets;
+        if (known.process) this.#nameProcess(group, known.process);
+        if (other.#severalProcesses.has(known)) this.#nameNoProcess(group);
+      }
     }
   }
 
-  #addPeer(socket: TcpSocket, inbound: boolean): void {
-    const { address } = socket.peer;
-    const port = inbound ? ANY_PORT : socket.peer.port;
+  #addCoHolder(process: Process, sockets: number): void {
+    this.#coHolders.set(process, (this.#coHolders.get(process) ?? 0) + sockets);
+  }
+
+  #addPeer(row: number, inbound: boolean): void {
+    const { table, ends } = this.#context;
+    const peer = table.cell(row, COLUMN.peer);
+    const port = inbound ? ANY_PORT : table.peerPort(row);
     // One after the other they are mostly of one peer.
-    if (port !== this.#lastPort || address !== this.#lastPeer.address) {
+    if (port !== this.#lastPort || peer !== this.#lastPeer) {
       this.#lastPort = port;
-      this.#lastPeer = this.#peerAt(address, port);
+      this.#lastPeer = peer;
+      this.#lastGroup = this.#peerAt(peer, port);
     }
-    const group = this.#lastPeer;
-    group.sockets++;
-    const process = this.#severalProcesses.has(group) ? undefined : this.#context.ends.processOf(socket);
-    if (!process) return;
-    if (group.process === undefined) {
-      group.process = { pid: process.pid, name: process.name };
-    } else if (group.process.pid !== process.pid) {
-      this.#severalProcesses.add(group);
-      delete group.process;
-    }
+    this.#lastGroup.sockets++;
+    const process = ends.processOf(table, row);
+    if (process) this.#nameProcess(this.#lastGroup, process);
+  }
+
+  #nameProcess(group: PeerGroup, { pid, name }: Pick<Process, 'pid' | 'name'>): void {
+    if (this.#severalProcesses.has(group)) return;
+    if (group.process === undefined) group.process = { pid, name };
+    else if (group.process.pid !== pid) this.#nameNoProcess(group);
+  }
+
+  #nameNoProcess(group: PeerGroup): void {
+    this.#severalProcesses.add(group);
+    delete group.process;
   }
 
   #lastPort = -1;
-  #lastPeer: PeerGroup = { address: '', sockets: 0 };
+  #lastPeer = -1;
+  #lastGroup: PeerGroup = { address: '', sockets: 0 };
 
-  #peerAt(address: string, port: number): PeerGroup {
-    let ports = this.#peers.get(address);
-    if (!ports) {
-      ports = new Map();
-      this.#peers.set(address, ports);
-    }
-    const known = ports.get(port);
-    if (known) return known;
-    const service = this.#context.services.get(port);
-    const group = { address, sockets: 0, ...(port !== ANY_PORT && { port }), ...(service && { service }) };
-    ports.set(port, group);
-    return group;
+  #peerAt(peer: number, port: number): PeerGroup {
+    const ports = remembered(this.#peers, peer, () => new Map<number, PeerGroup>());
+    return remembered(ports, port, () => {
+      const address = this.#context.table.addresses[peer] ?? '';
+      const service = this.#context.services.get(port);
+      return { address, sockets: 0, ...(port !== ANY_PORT && { port }), ...(service && { service }) };
+    });
   }
 
   /** Of a backlog, the other processes that hold the listener: with forked workers, those that should accept. */
@@ -117,15 +160,16 @@ export class CaseBuilder {
 
   /** `elsewhere`: connections of the process that were not added here; absent when nobody counted. */
   build(elsewhere: number | undefined): Case {
-    const sockets = oldestFirst(this.#sockets);
-    const uid = sockets[0]?.uid;
+    const sockets = oldestFirst(new SocketRows(this.#context.table, new Uint32Array(this.#rows)));
+    this.#sorted = sockets;
+    const uid = this.#who.process ? undefined : sockets.at(0)?.uid;
     const [listener] = this.#listeners;
     const waits = this.#context.waits.of(this.#who.process);
     const one = listener && this.#listeners.size === 1 && this.#inbound === sockets.length;
     return {
       ...(one && { listener }),
       ...this.#who,
-      ...(!this.#who.process && uid !== undefined && { uid }),
+      ...(uid !== undefined && { uid }),
       sockets,
       stuck: this.#stuck,
       maybeStuck: this.#maybeStuck,
@@ -149,30 +193,32 @@ function directionOf(inbound: number, all: number, listenersShown: boolean): Dir
 const YOUNGEST = 2 ** 32 - 1;
 const MOST_PLACES = 2 ** 21;
 
-/** Descriptors come in order, and the lowest is mostly the oldest. */
-function isSorted(sockets: TcpSocket[]): boolean {
-  let before = Number.POSITIVE_INFINITY;
-  for (const socket of sockets) {
-    const age = ageAtLeast(socket);
-    if (age > before) return false;
-    before = age;
+// Descriptors come in order, and the lowest is mostly the oldest. Where it is not, age and place in one number make a sort
+// that compares numbers and calls nothing.
+function oldestFirst(sockets: SocketRows): SocketRows {
+  const { table, rows } = sockets;
+  const ages = agesAtLeast(sockets);
+  if (rows.length > MOST_PLACES) {
+    const places = Uint32Array.from(rows.keys()).sort((a, b) => (ages[b] ?? 0) - (ages[a] ?? 0) || a - b);
+    return new SocketRows(
+      table,
+      places.map((place) => rows[place] ?? 0),
+    );
   }
-  return true;
-}
-
-// Age and place in one number, so that the sort compares numbers and calls nothing.
-function oldestFirst(sockets: TcpSocket[]): TcpSocket[] {
-  if (sockets.length > MOST_PLACES) return sockets.sort((a, b) => ageAtLeast(b) - ageAtLeast(a));
-  if (isSorted(sockets)) return sockets;
-  const keys = new Float64Array(sockets.length);
-  sockets.forEach((socket, place) => {
-    keys[place] = (YOUNGEST - ageAtLeast(socket)) * MOST_PLACES + place;
-  });
-  const sorted: TcpSocket[] = [];
-  for (const key of keys.sort()) {
+  const keys = new Float64Array(rows.length);
+  let isSorted = true;
+  for (let place = 0; place < keys.length; place++) {
+    const age = ages[place] ?? 0;
+    if (place > 0 && age > (ages[place - 1] ?? 0)) isSorted = false;
+    keys[place] = (YOUNGEST - age) * MOST_PLACES + place;
+  }
+  if (isSorted) return sockets;
+  keys.sort();
+  const sorted = new Uint32Array(rows.length);
+  for (let place = 0; place < keys.length; place++) {
+    const key = keys[place] ?? 0;
     // As key % MOST_PLACES, which takes ten times as long.
-    const socket = sockets[key - Math.floor(key / MOST_PLACES) * MOST_PLACES];
-    if (socket) sorted.push(socket);
+    sorted[place] = rows[key - Math.floor(key / MOST_PLACES) * MOST_PLACES] ?? 0;
   }
-  return sorted;
+  return new SocketRows(table, sorted);
 }

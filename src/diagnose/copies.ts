@@ -1,9 +1,9 @@
 import type { Case } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { TcpSocket } from '../model/socket.ts';
+import type { Sockets } from '../model/socket-table.ts';
 
-export const holdsAny = (process: Process | undefined, sockets: readonly TcpSocket[]): boolean =>
+export const holdsAny = (process: Process | undefined, sockets: Sockets): boolean =>
   sockets.some(({ inode }) => inode !== undefined && process?.sockets?.has(inode));
 
 /** The parent, where it listens for what the holder has, and has none of it (any more). */

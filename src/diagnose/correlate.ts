@@ -1,13 +1,16 @@
 import type { Case } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { Endpoint, Listener, TcpSocket } from '../model/socket.ts';
-import { CaseBuilder, type CaseContext } from './case-builder.ts';
+import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
+import { COLUMN, SocketRows } from '../model/socket-table.ts';
+import { standingAt } from './ages.ts';
+import { CaseBuilder, type CaseContext, wayOf } from './case-builder.ts';
 import { type Elsewhere, HeldSockets } from './held.ts';
 import { Holders } from './holders.ts';
-import type { Judge, JudgedCase } from './judged.ts';
+import type { Judge, JudgedCase, Way } from './judged.ts';
 import { ListenerIndex } from './listeners.ts';
 import { OtherEnds } from './other-ends.ts';
+import { remembered } from './remembered.ts';
 import { WaitReader } from './waits.ts';
 
 /** Sorts the CLOSE_WAIT sockets of a snapshot into cases: one for each holder, listener or owner. */
@@ -33,27 +36,40 @@ type Gathered = {
 };
 
 function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
+  const sockets = SocketRows.of(snapshot.sockets);
+  const { table } = sockets;
   const index = new ListenerIndex(snapshot.listeners);
   const holders = new Holders(snapshot);
-  const ends = new OtherEnds(snapshot, holders, index);
-  const waits = new WaitReader(snapshot, index);
+  const ends = new OtherEnds(sockets, holders, index);
+  const waits = new WaitReader({ ...snapshot, sockets }, index);
   const { takenAt, services } = snapshot;
   const listenersShown = snapshot.source.kind !== 'capture' || snapshot.listeners.length > 0;
-  const builders = new Builders({ stuckAfterMs, takenAt, listenersShown, holders, ends, waits, index, services });
+  const context: CaseContext = {
+    table,
+    ways: waysOf(sockets, index),
+    stuckAfterMs,
+    takenAt,
+    listenersShown,
+    holders,
+    ends,
+    waits,
+    index,
+    services,
+  };
+  const builders = new Builders(context);
   const others = snapshot.byState.ESTABLISHED === undefined ? undefined : new OtherConnections(holders);
-  const accepting = new EndsWithoutListener(snapshot, index);
 
-  for (const socket of snapshot.sockets) {
-    const listener = index.of(socket);
-    const inbound = listener !== undefined || accepting.has(socket);
-    if (socket.state !== 'CLOSE_WAIT') {
-      others?.add(socket, inbound);
-      continue;
+  sockets.each((row) => {
+    const { inbound, listener } = wayOf(context, row);
+    if (table.cell(row, COLUMN.state) !== TCP_STATE.CLOSE_WAIT) {
+      others?.add(table.at(row), inbound);
+      return;
     }
-    const primary = holders.primary(socket.inode, listener);
-    others?.addShared(socket, primary);
-    builders.of(socket, primary, listener).add(socket, inbound, listener);
-  }
+    const inode = table.cell(row, COLUMN.inode);
+    const primary = holders.primary(inode, listener);
+    others?.addShared(inode, primary);
+    builders.add(row, primary, listener);
+  });
   return {
     held: builders.held,
     elsewhere: (process) => others?.of(process),
@@ -70,7 +86,8 @@ class OtherConnections {
     this.#holders = holders;
   }
 
-  add(socket: TcpSocket, inbound: boolean): void {
+  add(socket: TcpSocket | undefined, inbound: boolean): void {
+    if (!socket) return;
     for (const holder of this.#holders.of(socket.inode)) {
       const known = this.of(holder);
       known.connections++;
@@ -79,8 +96,9 @@ class OtherConnections {
   }
 
   /** A CLOSE_WAIT socket counts for all its holders but the one it is told of. */
-  addShared({ inode }: TcpSocket, primary: Process | undefined): void {
-    for (const other of this.#holders.others(inode, primary)) this.of(other).connections++;
+  addShared(inode: number, primary: Process | undefined): void {
+    const shared = this.#holders.others(inode, primary);
+    if (shared.length > 0) for (const other of shared) this.of(other).connections++;
   }
 
   of(process: Process): NonNullable<Elsewhere> {
@@ -88,30 +106,46 @@ class OtherConnections {
   }
 }
 
-type Gatherer = { add(socket: TcpSocket, inbound: boolean, listener: Listener | undefined): void };
-
-/** Finds or makes the case a socket belongs to. */
+/** Adds each socket to the case it belongs to. */
 class Builders {
   readonly #context: CaseContext;
   readonly #held = new Map<Process, HeldSockets>();
   readonly #backlog = new Map<Listener, CaseBuilder>();
   readonly #unowned = new Map<string, CaseBuilder>();
+  #lastProcess: Process | undefined;
+  #lastHeld: HeldSockets | undefined;
 
   constructor(context: CaseContext) {
     this.#context = context;
   }
 
-  of(socket: TcpSocket, process: Process | undefined, listener: Listener | undefined): Gatherer {
+  add(row: number, process: Process | undefined, listener: Listener | undefined): void {
+    const { table, stuckAfterMs } = this.#context;
+    if (process) this.#heldBy(process).add(row);
+    else this.#of(row, listener).add(row, standingAt(table, row, stuckAfterMs));
+  }
+
+  #heldBy(process: Process): HeldSockets {
+    if (this.#lastHeld && process === this.#lastProcess) return this.#lastHeld;
+    this.#lastProcess = process;
+    this.#lastHeld = this.#find(process);
+    return this.#lastHeld;
+  }
+
+  #find(process: Process): HeldSockets {
+    return remembered(this.#held, process, () => new HeldSockets(this.#context, process));
+  }
+
+  #of(row: number, listener: Listener | undefined): CaseBuilder {
     const context = this.#context;
-    if (process)
-      return this.#held.get(process) ?? remembered(this.#held, process, () => new HeldSockets(context, process));
-    if (socket.inode === undefined && listener) {
+    if (context.table.cell(row, COLUMN.inode) === 0 && listener) {
       return remembered(this.#backlog, listener, () => {
         const process = context.holders.primary(listener.inode, listener);
         return new CaseBuilder(context, { kind: 'backlog', listener, ...(process && { process }) });
       });
     }
-    const key = `${socket.netns} ${socket.uid} ${listener?.local.port ?? ''}`;
+    const socket = context.table.at(row);
+    const key = `${socket?.netns} ${socket?.uid} ${listener?.local.port ?? ''}`;
     return remembered(this.#unowned, key, () => new CaseBuilder(context, { kind: 'unowned' }));
   }
 
@@ -125,14 +159,6 @@ class Builders {
   }
 }
 
-function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
-}
-
 /**
  * So many connections at one local end, from as many different unprivileged ports, came in there: outbound ones share a
  * local port only between different servers, whose ports are mostly equal or well known.
@@ -142,50 +168,39 @@ const UNPRIVILEGED = 1024;
 /** More different ports than this need not be remembered. */
 const ENOUGH_PORTS = 64;
 
-/** Ports of the peers at one local end; `against` when one speaks against it. */
-type LocalEnd = { peerPorts: Set<number>; against: boolean };
-
-/** Local ends that connections came in at although nobody listens there any more. */
-class EndsWithoutListener {
-  readonly #ends = new Map<string, LocalEnd>();
-  // One after the other they are mostly of one end.
-  #local: Endpoint | undefined;
-  #netns = -1;
-  #last: LocalEnd = { peerPorts: new Set(), against: true };
-
-  constructor({ sockets }: Snapshot, index: ListenerIndex) {
-    let port = -1;
-    let without = false;
-    for (const socket of sockets) {
-      if (socket.local.port !== port) {
-        port = socket.local.port;
-        without = index.at(port).length === 0;
-      }
-      if (without) this.#add(socket);
-    }
+/** How connections came about, by the number of their local end. */
+function waysOf(sockets: SocketRows, index: ListenerIndex): Way[] {
+  const { table } = sockets;
+  const ways = table.ends.map((end): Way => {
+    const listener = index.of(end);
+    return { inbound: listener !== undefined, listener };
+  });
+  const portsWithout = table.ends.map(({ local }) => index.at(local.port).length === 0);
+  if (portsWithout.includes(true)) {
+    for (const end of endsWithoutListener(sockets, portsWithout)) ways[end] = { inbound: true, listener: undefined };
   }
+  return ways;
+}
 
-  #endOf({ netns, local }: TcpSocket): LocalEnd {
-    if (local === this.#local && netns === this.#netns) return this.#last;
-    this.#local = local;
-    this.#netns = netns;
-    const key = `${netns} ${local.port} ${local.address}`;
-    this.#last = remembered(this.#ends, key, () => ({ peerPorts: new Set(), against: false }));
-    return this.#last;
-  }
-
-  #add(socket: TcpSocket): void {
-    const end = this.#endOf(socket);
-    const { peerPorts } = end;
-    const { port } = socket.peer;
-    if (port < UNPRIVILEGED || peerPorts.has(port)) end.against = true;
-    else if (peerPorts.size < ENOUGH_PORTS) peerPorts.add(port);
-  }
-
-  has(socket: TcpSocket): boolean {
-    const { peerPorts, against } = this.#endOf(socket);
-    return !against && peerPorts.size >= MANY_AT_ONE_END;
-  }
+/** Local ends that connections came in at although nobody listens at their port any more. */
+function endsWithoutListener(sockets: SocketRows, concerned: readonly boolean[]): number[] {
+  const { table } = sockets;
+  // The families do not matter.
+  const names = table.ends.map(({ netns, local }) => `${netns} ${local.port} ${local.address}`);
+  const peerPorts = new Map<string, Set<number>>();
+  const against = new Set<string>();
+  sockets.each((row) => {
+    const end = table.cell(row, COLUMN.end);
+    const name = names[end];
+    if (!concerned[end] || name === undefined) return;
+    const ports = remembered(peerPorts, name, () => new Set<number>());
+    const port = table.peerPort(row);
+    if (port < UNPRIVILEGED || ports.has(port)) against.add(name);
+    else if (ports.size < ENOUGH_PORTS) ports.add(port);
+  });
+  return names.flatMap((name, end) =>
+    (peerPorts.get(name)?.size ?? 0) >= MANY_AT_ONE_END && !against.has(name) ? end : [],
+  );
 }
 
 function closedCases(snapshot: Snapshot): Case[] {

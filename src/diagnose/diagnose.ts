@@ -14,6 +14,7 @@ import {
 import type { Inside } from '../model/inside.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { COLUMN, SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { nextSteps } from './advice/index.ts';
 import { lookInside } from './advice/steps.ts';
 import { ageAtLeast, hasExactAge } from './ages.ts';
@@ -191,20 +192,26 @@ function causeFromOutside(subject: Case, snapshot: Snapshot): Judged {
 }
 
 /** The sockets of a case are sorted, the oldest first, so those of unknown age (0) come last. */
-function agesOf({ sockets }: Case): Finding['age'] {
-  const unknown = sockets.reduce(
-    (count, { lastAckReceivedMs }) => count + (lastAckReceivedMs === undefined ? 1 : 0),
-    0,
-  );
-  const known = sockets.length - unknown;
-  const [oldest, median, youngest] = [sockets[0], sockets[known >> 1], sockets[known - 1]];
+function agesOf(subject: Case): Finding['age'] {
+  const sockets = SocketRows.of(subject.sockets);
+  const { table } = sockets;
+  let known = 0;
+  let oldestAtMostMs = 0;
+  let exact = true;
+  sockets.each((row) => {
+    const data = table.cell(row, COLUMN.lastDataReceivedMs);
+    if (table.cell(row, COLUMN.lastAckReceivedMs) !== UNKNOWN) known++;
+    if (data !== UNKNOWN && data > oldestAtMostMs) oldestAtMostMs = data;
+    exact &&= hasExactAge(table, row);
+  });
+  const [oldest, median, youngest] = [sockets.at(0), sockets.at(known >> 1), sockets.at(known - 1)];
   if (known === 0 || !oldest || !median || !youngest) return undefined;
   return {
     oldestMs: ageAtLeast(oldest),
-    oldestAtMostMs: sockets.reduce((most, { lastDataReceivedMs = 0 }) => Math.max(most, lastDataReceivedMs), 0),
+    oldestAtMostMs,
     medianMs: ageAtLeast(median),
     youngestMs: ageAtLeast(youngest),
-    exact: unknown === 0 && sockets.every(hasExactAge),
+    exact,
   };
 }
 

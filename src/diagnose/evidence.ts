@@ -1,5 +1,6 @@
 import type { Case, Cause, Evidence } from '../model/finding.ts';
 import { keepaliveOf } from '../model/socket.ts';
+import { COLUMN, SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { formatNumber, plural } from '../model/words.ts';
 import { TLS_GOODBYES } from './traits.ts';
 import { waitEvidence, waitsTogether } from './waits.ts';
@@ -15,12 +16,14 @@ export function receiveQueueEvidence({ kind, sockets, direction }: Case): Eviden
   const end = new Sizes();
   const goodbye = new Sizes();
   const data = new Sizes();
-  for (const { recvQueue } of sockets) {
-    if (recvQueue === undefined) continue;
+  const list = SocketRows.of(sockets);
+  list.each((row) => {
+    const recvQueue = list.table.cell(row, COLUMN.recvQueue);
+    if (recvQueue === UNKNOWN) return;
     all++;
     const sizes = recvQueue === 0 ? read : recvQueue === 1 ? end : TLS_GOODBYES.has(recvQueue) ? goodbye : data;
     sizes.add(recvQueue);
-  }
+  });
   const of = (count: number): string =>
     count === all
       ? all === 1
@@ -52,14 +55,21 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
   if (kind !== 'held' || direction !== 'inbound' || sockets.length === 0) return [];
   let asked = 0;
   let answered = 0;
-  for (const { bytesAcked, bytesReceived = 0, sendQueue = 0, recvQueue = 0 } of sockets) {
-    if (bytesAcked === undefined) return [];
+  const list = SocketRows.of(sockets);
+  const { table } = list;
+  let known = true;
+  list.each((row) => {
+    const bytesAcked = table.cell(row, COLUMN.bytesAcked);
+    const bytesReceived = orNone(table.cell(row, COLUMN.bytesReceived));
+    const sendQueue = orNone(table.cell(row, COLUMN.sendQueue));
+    const recvQueue = orNone(table.cell(row, COLUMN.recvQueue));
+    if (bytesAcked === UNKNOWN) known = false;
     // What lies unread was not asked of anybody yet.
-    if (bytesReceived === 0 || recvQueue > 1) continue;
+    if (bytesReceived === 0 || recvQueue > 1) return;
     asked++;
     if (bytesAcked + sendQueue > SYN) answered++;
-  }
-  if (asked < NEARLY_ALL * sockets.length) return [];
+  });
+  if (!known || asked < NEARLY_ALL * sockets.length) return [];
   const of = (count: number): string => `${formatNumber(count)} of ${formatNumber(sockets.length)}`;
   if (answered >= NEARLY_ALL * asked)
     return [
@@ -77,6 +87,8 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
     ];
   return [];
 }
+
+const orNone = (value: number): number => (value === UNKNOWN ? 0 : value);
 
 /** How many there are, and between which sizes. */
 class Sizes {

@@ -1,6 +1,6 @@
 import type { Arrivals, Case, Cause, Finding, Forecast } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import type { TcpSocket } from '../model/socket.ts';
+import { COLUMN, SocketRows } from '../model/socket-table.ts';
 import { sharing } from './listeners.ts';
 
 /** These do not grow without end. */
@@ -46,10 +46,13 @@ function portsLeft(
   { namespaces, sockets: all, byState }: Snapshot,
 ): { left: number; share: number } | undefined {
   const [top] = peers;
-  const netns = sockets[0]?.netns;
+  const netns = sockets.at(0)?.netns;
   const ports = namespaces.find(({ id }) => id === netns)?.localPorts;
   if (direction !== 'outbound' || !top || ports === undefined || byState.ESTABLISHED === undefined) return undefined;
-  const goesThere = (socket: TcpSocket): boolean =>
-    socket.netns === netns && socket.peer.address === top.address && socket.peer.port === top.port;
-  return { left: ports - all.filter(goesThere).length, share: top.sockets / sockets.length };
+  const { table, rows } = SocketRows.of(all);
+  const goesThere = (row: number): boolean =>
+    table.ends[table.cell(row, COLUMN.end)]?.netns === netns &&
+    table.addresses[table.cell(row, COLUMN.peer)] === top.address &&
+    table.peerPort(row) === top.port;
+  return { left: ports - rows.filter(goesThere).length, share: top.sockets / sockets.length };
 }

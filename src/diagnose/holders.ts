@@ -1,5 +1,5 @@
 import { InodeMap } from '../model/inode-map.ts';
-import type { Process } from '../model/process.ts';
+import type { Process, SocketFds } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Listener } from '../model/socket.ts';
 
@@ -16,10 +16,10 @@ export class Holders {
     this.#processes = [...processes.values()];
     this.#first = new InodeMap(this.#processes.reduce((sum, { sockets }) => sum + (sockets?.size ?? 0), 0));
     this.#processes.forEach((process, index) => {
-      for (const inode of process.sockets?.keys() ?? []) {
+      inodesOf(process.sockets).forEach((inode) => {
         const first = this.#first.add(inode, index);
         if (first >= 0) this.#share(inode, first, process);
-      }
+      });
     });
   }
 
@@ -48,12 +48,7 @@ export class Holders {
   primary(inode: number | undefined, listener?: Listener): Process | undefined {
     if (inode === undefined) return undefined;
     const shared = this.#shared.size === 0 ? undefined : this.#shared.get(inode);
-    if (!shared) return this.#processes[this.#first.get(inode)];
-    const listens = (process: Process): number =>
-      listener?.inode !== undefined && process.sockets?.has(listener.inode) ? 0 : 1;
-    return [...shared].sort(
-      (a, b) => listens(a) - listens(b) || (a.startedAt ?? 0) - (b.startedAt ?? 0) || a.pid - b.pid,
-    )[0];
+    return shared ? eldest(shared, listener) : this.#processes[this.#first.get(inode)];
   }
 
   /** All holders but one, where there are several. */
@@ -63,3 +58,14 @@ export class Holders {
     return shared ? shared.filter((process) => process !== than) : NOBODY;
   }
 }
+
+function eldest(shared: readonly Process[], listener: Listener | undefined): Process | undefined {
+  const listens = (process: Process): number =>
+    listener?.inode !== undefined && process.sockets?.has(listener.inode) ? 0 : 1;
+  return [...shared].sort(
+    (a, b) => listens(a) - listens(b) || (a.startedAt ?? 0) - (b.startedAt ?? 0) || a.pid - b.pid,
+  )[0];
+}
+
+const inodesOf = (sockets: SocketFds | undefined): Uint32Array =>
+  sockets ? (sockets.inodes?.() ?? Uint32Array.from(sockets.keys())) : new Uint32Array();

@@ -1,4 +1,5 @@
-import type { Endpoint, Listener, TcpSocket } from '../model/socket.ts';
+import type { Endpoint, Listener } from '../model/socket.ts';
+import type { LocalEnd } from '../model/socket-table.ts';
 
 export const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
@@ -7,7 +8,7 @@ export const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
  * IPv4 client of a dual-stack listener makes an IPv6 socket with a mapped address, so the families always agree.
  * With SO_REUSEPORT there may be several; the one whose accept queue is longest is the one that does not accept.
  */
-export function matchListener(socket: TcpSocket, listeners: Listener[]): Listener | undefined {
+export function matchListener(socket: LocalEnd, listeners: Listener[]): Listener | undefined {
   let best: Listener | undefined;
   for (const listener of listeners) {
     if (listener.local.port !== socket.local.port || listener.netns !== socket.netns) continue;
@@ -39,16 +40,19 @@ export const sharing = (listener: Listener, listeners: readonly Listener[]): Lis
 /** Listeners by port, so that 100,000 sockets do not each look at all of them. */
 export class ListenerIndex {
   readonly #byPort = new Map<number, Listener[]>();
+  /** 1 where somebody listens, which is all that most who ask need to know. */
+  readonly #ports = new Uint8Array(65_536);
 
   constructor(listeners: Listener[]) {
     for (const listener of listeners) {
+      this.#ports[listener.local.port] = 1;
       const same = this.#byPort.get(listener.local.port);
       if (same) same.push(listener);
       else this.#byPort.set(listener.local.port, [listener]);
     }
   }
 
-  of(socket: TcpSocket): Listener | undefined {
+  of(socket: LocalEnd): Listener | undefined {
     const { local, netns, family } = socket;
     // One after the other they mostly came in at the same end.
     if (local === this.#local && netns === this.#netns && family === this.#family) return this.#last;
@@ -66,6 +70,7 @@ export class ListenerIndex {
   #last: Listener | undefined;
 
   at(port: number): readonly Listener[] {
+    if (this.#ports[port] === 0) return NONE;
     return this.#byPort.get(port) ?? NONE;
   }
 }

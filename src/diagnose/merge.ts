@@ -1,10 +1,14 @@
 import type { Case, Cause } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
-import type { Item, Judged } from './judged.ts';
+import type { CaseBuilder } from './case-builder.ts';
+import type { Judged } from './judged.ts';
 
-/** Sockets of one process with what the rules say of them. What is put together from several has to be built anew. */
-export type Part = { items: Item[]; judged: Judged; subject: Case };
-type Merged = { items: Item[]; judged?: Judged; subject?: Case };
+/** Sockets of one process in one direction. */
+export type Lot = { inbound: boolean; sockets: CaseBuilder };
+/** What the rules say of them. */
+export type Part = Lot & { judged: Judged; subject: Case };
+/** What is put together from several lots has to be built anew. */
+type Merged = { lots: Lot[]; judged?: Judged; subject?: Case };
 
 /** These are about the whole process, whichever way a connection was made. */
 const OF_THE_PROCESS: ReadonlySet<Cause> = new Set(['stalled', 'inherited-fd']);
@@ -16,7 +20,7 @@ const IN_HAND: ReadonlySet<Cause> = new Set(['forgotten', 'missing-close', 'not-
  * Puts together what a reader wants to see together: what has one cause, and the few that differ from the many. Several
  * findings for one leak are as bad as one for two. Young sockets go with the stuck ones of their direction.
  */
-export function mergeParts(parts: Part[], young: Item[], process: Process): Merged[] {
+export function mergeParts(parts: Part[], young: Lot[], process: Process): Merged[] {
   const heaps = new Heaps(parts);
   heaps.join((a, b) => a.cause === b.cause && (OF_THE_PROCESS.has(a.cause) || a.inbound === b.inbound));
   const threads = process.threadList?.length ?? 0;
@@ -43,8 +47,8 @@ class Heaps {
     this.#heaps = parts.map((part) => ({
       parts: [part],
       cause: part.judged.cause,
-      inbound: part.items[0]?.inbound ?? false,
-      size: part.items.length,
+      inbound: part.inbound,
+      size: part.sockets.size,
     }));
     this.#sort();
   }
@@ -69,29 +73,29 @@ class Heaps {
     this.#sort();
   }
 
-  withYoung(young: Item[]): Merged[] {
+  withYoung(young: Lot[]): Merged[] {
     const merged = this.#heaps.map((heap) => {
       const joining = young.filter(({ inbound }) => this.#heaps.find((it) => it.inbound === inbound) === heap);
       return mergedOf(heap, joining);
     });
     const alone = young.filter(({ inbound }) => !this.#heaps.some((it) => it.inbound === inbound));
-    return alone.length > 0 ? [...merged, { items: alone }] : merged;
+    return alone.length > 0 ? [...merged, { lots: alone }] : merged;
   }
 }
 
 /** What holds for so large a share is said of all, as surely as of these. */
 const NEARLY_ALL = 0.8;
 
-function mergedOf({ parts, cause, size }: Heap, young: Item[]): Merged {
+function mergedOf({ parts, cause, size }: Heap, young: Lot[]): Merged {
   const [only] = parts;
-  if (only && parts.length === 1 && young.length === 0) return only;
-  const same = parts.filter((part) => part.judged.cause === cause).sort((a, b) => b.items.length - a.items.length);
+  if (only && parts.length === 1 && young.length === 0) return { ...only, lots: [only] };
+  const same = parts.filter((part) => part.judged.cause === cause).sort((a, b) => b.sockets.size - a.sockets.size);
   const proven = same.filter(({ judged }) => judged.confidence === 'proven');
-  const provenShare = proven.reduce((sum, { items }) => sum + items.length, 0) / size;
+  const provenShare = proven.reduce((sum, { sockets }) => sum + sockets.size, 0) / size;
   const told = (provenShare >= NEARLY_ALL ? proven[0] : same[0]) ?? parts[0];
-  const items = [...parts.flatMap((part) => part.items), ...young];
-  if (!told) return { items };
+  const lots = [...parts, ...young];
+  if (!told) return { lots };
   const confidence =
     told.judged.confidence === 'proven' && provenShare < NEARLY_ALL ? ('likely' as const) : told.judged.confidence;
-  return { items, judged: { ...told.judged, confidence } };
+  return { lots, judged: { ...told.judged, confidence } };
 }

@@ -1,8 +1,9 @@
 import type { Process } from '../model/process.ts';
-import type { Snapshot } from '../model/snapshot.ts';
-import type { Endpoint, Listener, TcpSocket } from '../model/socket.ts';
+import { type Endpoint, type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
+import { COLUMN, type SocketRows, type SocketTable } from '../model/socket-table.ts';
 import type { Holders } from './holders.ts';
 import { isLoopback, type ListenerIndex, WILDCARDS } from './listeners.ts';
+import { remembered } from './remembered.ts';
 
 /** Ports have 16 bits. A number, because text for each of 100,000 sockets takes longer than all the rest of the search. */
 const portsOf = (local: Endpoint, peer: Endpoint): number => local.port * 65_536 + peer.port;
@@ -17,27 +18,29 @@ export class OtherEnds {
   readonly #holders: Holders;
   readonly #listeners: ListenerIndex;
 
-  constructor(snapshot: Snapshot, holders: Holders, listeners: ListenerIndex) {
+  constructor(sockets: SocketRows, holders: Holders, listeners: ListenerIndex) {
     this.#holders = holders;
     this.#listeners = listeners;
-    for (const socket of snapshot.sockets) {
-      if (socket.state === 'CLOSE_WAIT') continue;
-      const ports = portsOf(socket.local, socket.peer);
+    const { table } = sockets;
+    sockets.each((row) => {
+      if (table.cell(row, COLUMN.state) === TCP_STATE.CLOSE_WAIT) return;
+      const socket = table.at(row);
+      if (!socket) return;
       this.#localPorts[socket.local.port] = 1;
-      const same = this.#byPorts.get(ports);
-      if (same) same.push(socket);
-      else this.#byPorts.set(ports, [socket]);
-    }
+      remembered(this.#byPorts, portsOf(socket.local, socket.peer), () => []).push(socket);
+    });
   }
 
-  processOf(socket: TcpSocket): Process | undefined {
-    const inode = this.#endOf(socket)?.inode ?? this.#listenerAt(socket)?.inode;
+  processOf(table: SocketTable, row: number): Process | undefined {
+    const port = table.peerPort(row);
+    if (this.#localPorts[port] === 0 && this.#listeners.at(port).length === 0) return undefined;
+    const socket = table.at(row);
+    const inode = socket && (this.#endOf(socket)?.inode ?? this.#listenerAt(socket)?.inode);
     return inode === undefined ? undefined : this.#holders.of(inode)[0];
   }
 
   // In the same namespace, or in the only other one that has such a connection: two containers may have equal addresses.
   #endOf({ netns, local, peer }: TcpSocket): TcpSocket | undefined {
-    if (this.#localPorts[peer.port] === 0) return undefined;
     const candidates = this.#byPorts.get(portsOf(peer, local)) ?? NO_ENDS;
     if (candidates.length === 0) return undefined;
     const ends = candidates.filter((end) => end.local.address === peer.address && end.peer.address === local.address);

@@ -1,8 +1,7 @@
-import { least, most } from '../model/extremes.ts';
 import type { Case, Evidence, Pattern } from '../model/finding.ts';
-import type { TcpSocket } from '../model/socket.ts';
+import { COLUMN, SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
-import { knownAge } from './ages.ts';
+import { knownAges } from './ages.ts';
 
 // How stuck sockets came, from their ages at one moment. Two assumptions: what arrives stays (a program that closes after all,
 // only late, looks as if it had begun later), and arrivals that have no pattern are a Poisson process. Each limit is chosen so
@@ -17,22 +16,39 @@ const MOSTLY = 0.8;
 
 /** Takes the sockets of a case; those younger than the limit may still be closed, and are left out. */
 export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direction'>, stuckAfterMs: number): Found {
-  const stuck = sockets.flatMap((socket): Arrival[] => {
-    const ageMs = knownAge(socket);
-    return ageMs !== undefined && ageMs >= stuckAfterMs ? [{ ageMs, address: socket.peer.address }] : [];
-  });
-  if (stuck.length < MOSTLY * sockets.length) return NOTHING;
+  const list = SocketRows.of(sockets);
+  const { table, rows } = list;
+  const known = knownAges(list);
+  const stuck: Arrivals = {
+    ages: new Uint32Array(rows.length),
+    peers: new Uint32Array(rows.length),
+    addresses: table.addresses,
+  };
+  let count = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const ageMs = known[i] ?? UNKNOWN;
+    if (ageMs === UNKNOWN || ageMs < stuckAfterMs) continue;
+    stuck.ages[count] = ageMs;
+    stuck.peers[count++] = table.cell(rows[i] ?? 0, COLUMN.peer);
+  }
+  stuck.ages = stuck.ages.subarray(0, count);
+  stuck.peers = stuck.peers.subarray(0, count);
+  if (stuck.ages.length < MOSTLY * sockets.length) return NOTHING;
   const probe = probeOf(stuck, direction === 'outbound');
-  const ages = stuck.map(({ ageMs }) => ageMs).sort((a, b) => b - a);
+  const ages = oldestFirst(stuck.ages);
   const shape = burstOf(ages) ?? trendOf(ages, stuckAfterMs);
   // That a probe comes steadily is said with its period.
   const found = [probe, probe && shape?.pattern === 'steady' ? undefined : shape].filter((it) => it !== undefined);
   return { patterns: found.map(({ pattern }) => pattern), evidence: found.map(({ evidence }) => evidence) };
 }
 
-type Arrival = { ageMs: number; address: string };
+/** Ages, and at the same places the numbers of the peers' addresses. */
+type Arrivals = { ages: Uint32Array; peers: Uint32Array; addresses: readonly string[] };
 type One = { pattern: Pattern; evidence: Evidence };
 const NOTHING: Found = { patterns: [], evidence: [] };
+
+/** In an array of numbers alone, which sorts without a function that compares. */
+const oldestFirst = (ages: Uint32Array): Float64Array => new Float64Array(ages).sort().reverse();
 
 /** A burst is one moment: all but a few within this share of the time since, or this time. */
 const BURST_SHARE = 0.02;
@@ -41,12 +57,13 @@ const ALL_BUT_A_FEW = 0.9;
 const AT_ONCE_MS = 100;
 
 /** The shortest span that holds nearly all of them. That 9 of 10 random ones fall into a fiftieth has a chance below 1e-13. */
-function burstOf(ages: number[]): One | undefined {
+function burstOf(ages: Float64Array): One | undefined {
   const [oldest = 0] = ages;
   const needed = Math.ceil(ALL_BUT_A_FEW * ages.length);
   if (ages.length < FEWEST) return undefined;
   for (let i = 0; i + needed <= ages.length; i++) {
-    const [first = 0, last = 0] = [ages[i], ages[i + needed - 1]];
+    const first = ages[i] ?? 0;
+    const last = ages[i + needed - 1] ?? 0;
     const span = first - last;
     if (span > BURST_SHARE * first || (span > BURST_MS && first < oldest * ALL_BUT_A_FEW)) continue;
     if (last < BURST_MS) continue;
@@ -76,7 +93,7 @@ const SHORTEST_PAUSE_MS = 60_000;
  * The rate over the time since the oldest. Laplace's test: under an even rate the arrivals after the first are spread evenly,
  * so their mean is normal around the middle with a variance of T²/12n.
  */
-function trendOf(ages: number[], stuckAfterMs: number): One | undefined {
+function trendOf(ages: Float64Array, stuckAfterMs: number): One | undefined {
   const [oldest = 0] = ages;
   const youngest = ages.at(-1) ?? 0;
   if (ages.length < FEWEST) return undefined;
@@ -126,20 +143,26 @@ const FITTING = 0.8;
 const FEWEST_OF_A_PROBE = 8;
 
 /** One peer that comes at a fixed interval, and is most of what comes. */
-function probeOf(arrivals: Arrival[], outbound: boolean): One | undefined {
-  const counts = new Map<string, number>();
-  for (const { address } of arrivals) counts.set(address, (counts.get(address) ?? 0) + 1);
+function probeOf({ ages, peers, addresses }: Arrivals, outbound: boolean): One | undefined {
+  const counts = new Uint32Array(addresses.length);
+  peers.forEach((peer) => {
+    counts[peer] = (counts[peer] ?? 0) + 1;
+  });
   // Of 100,000 clients none may come so often.
-  const byAddress = new Map<string, number[]>();
-  for (const [address, count] of counts) if (count >= FEWEST_OF_A_PROBE) byAddress.set(address, []);
-  for (const { address, ageMs } of arrivals) byAddress.get(address)?.push(ageMs);
-  const periodic = [...byAddress].flatMap(([address, ages]) => {
+  const byPeer = new Map<number, number[]>();
+  counts.forEach((count, peer) => {
+    if (count >= FEWEST_OF_A_PROBE) byPeer.set(peer, []);
+  });
+  ages.forEach((age, i) => {
+    byPeer.get(peers[i] ?? 0)?.push(age);
+  });
+  const periodic = [...byPeer].flatMap(([peer, ages]) => {
     const periodMs = periodOf(ages);
-    return periodMs === undefined ? [] : [{ address, periodMs, count: ages.length }];
+    return periodMs === undefined ? [] : [{ address: addresses[peer] ?? '', periodMs, count: ages.length }];
   });
   const [first] = periodic.sort((a, b) => b.count - a.count);
   const count = periodic.reduce((sum, it) => sum + it.count, 0);
-  if (!first || count < MOSTLY * arrivals.length) return undefined;
+  if (!first || count < MOSTLY * ages.length) return undefined;
   const others = periodic.length > 1 ? ` and ${plural(periodic.length - 1, 'more address', 'more addresses')}` : '';
   return {
     pattern: 'probe',
@@ -154,7 +177,8 @@ function probeOf(arrivals: Arrival[], outbound: boolean): One | undefined {
 
 function periodOf(ages: number[]): number | undefined {
   // Half of the gaps are at least the median, so it is at most twice the mean.
-  if (2 * (most(ages) - least(ages)) < SHORTEST_PERIOD_MS * (ages.length - 1)) return undefined;
+  const span = ages.reduce((a, b) => Math.max(a, b), 0) - ages.reduce((a, b) => Math.min(a, b), UNKNOWN);
+  if (2 * span < SHORTEST_PERIOD_MS * (ages.length - 1)) return undefined;
   const sorted = [...ages].sort((a, b) => a - b);
   const gaps = sorted.slice(1).map((age, i) => age - (sorted[i] ?? age));
   const median = [...gaps].sort((a, b) => a - b)[gaps.length >> 1] ?? 0;
@@ -168,8 +192,8 @@ function periodOf(ages: number[]): number | undefined {
 }
 
 /** Whether they come one after the other until now, so that there will be more; a few say nothing. */
-export function isGrowing(sockets: readonly TcpSocket[]): boolean {
-  const ages = sockets.flatMap((socket) => knownAge(socket) ?? []).sort((a, b) => b - a);
+export function isGrowing(sockets: Sockets): boolean {
+  const ages = oldestFirst(knownAges(SocketRows.of(sockets)).filter((age) => age !== UNKNOWN));
   const [oldest] = ages;
   const youngest = ages.at(-1);
   if (oldest === undefined || youngest === undefined || ages.length < FEWEST) return false;

@@ -29,6 +29,7 @@ export function servingEvidence(subject: Case, conduct: Conduct | undefined): Ev
 
 /** Others that came in at the same port, or went out to the same server. */
 function ofTheSameWork({ sockets, siblings = [], direction }: Case): TcpSocket[] {
+  if (siblings.length === 0) return [];
   const nameOf = ({ local, peer }: TcpSocket): string =>
     direction === 'inbound' ? String(local.port) : `${peer.address} ${peer.port}`;
   const names = new Set(sockets.map(nameOf));

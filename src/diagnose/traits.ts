@@ -1,6 +1,6 @@
 import type { Interest, Reception, Traits } from '../model/finding.ts';
 import type { EpollSets, Process } from '../model/process.ts';
-import type { TcpSocket } from '../model/socket.ts';
+import { COLUMN, MARK, SocketRows, type Sockets, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
 
 /**
  * Recv-Q of an unread TLS goodbye (the alert close_notify) with the FIN: AES-CBC in TLS 1.2 54, AES-GCM 32,
@@ -9,8 +9,11 @@ import type { TcpSocket } from '../model/socket.ts';
 export const TLS_GOODBYES: ReadonlySet<number> = new Set([24, 25, 32, 54]);
 
 /** Undefined in a capture that does not tell Recv-Q. */
-export function receptionOf({ recvQueue }: TcpSocket): Reception | undefined {
-  if (recvQueue === undefined) return undefined;
+const receptionAt = (table: SocketTable, row: number): Reception | undefined =>
+  receptionBy(table.cell(row, COLUMN.recvQueue));
+
+function receptionBy(recvQueue: number): Reception | undefined {
+  if (recvQueue === UNKNOWN) return undefined;
   return recvQueue === 0 ? 'read' : recvQueue === 1 || TLS_GOODBYES.has(recvQueue) ? 'end' : 'unread';
 }
 
@@ -31,21 +34,27 @@ function interestIn(events: number): Interest {
 
 /** What matters most when a socket is in several sets. */
 const STRONGEST: readonly Interest[] = ['level', 'edge', 'spent', 'off'];
-const NO_SETS: EpollSets['sets'] = [];
 
-function interestOf({ epoll }: Process, socket: TcpSocket): Interest | undefined {
-  const { inode, inEpoll, awaited } = socket;
+function interestAt({ epoll }: Process, table: SocketTable, row: number): Interest | undefined {
+  const inode = table.cell(row, COLUMN.inode);
+  const found = epoll && epoll.sets.length > 0 ? askedIn(epoll, inode) : undefined;
+  if (found) return found;
+  const marks = table.cell(row, COLUMN.marks);
+  // A set of another process may know it too.
+  if ((marks & (MARK.inEpoll | MARK.awaited)) !== 0) return 'some';
+  return epoll?.complete || (marks & NOBODY) === NOBODY ? 'none' : undefined;
+}
+
+function askedIn({ sets }: EpollSets, inode: number): Interest | undefined {
   let strongest = STRONGEST.length;
-  for (const { sockets } of epoll?.sets ?? NO_SETS) {
-    const events = inode === undefined ? undefined : sockets.get(inode);
+  for (const { sockets } of sets) {
+    const events = sockets.get(inode);
     if (events !== undefined) strongest = Math.min(strongest, STRONGEST.indexOf(interestIn(events)));
   }
-  const found = STRONGEST[strongest];
-  if (found) return found;
-  // A set of another process may know it too.
-  if (inEpoll || awaited) return 'some';
-  return epoll?.complete || (inEpoll === false && awaited === false) ? 'none' : undefined;
+  return STRONGEST[strongest];
 }
+
+const NOBODY = MARK.notInEpoll | MARK.notAwaited;
 
 /** A program that sends at all sends this often: heartbeats of push connections are mostly 15 to 30 s apart. */
 const RECENT_MS = 30_000;
@@ -57,15 +66,14 @@ const SAME_MOMENT_MS = 100;
  * Data that the peer has acknowledged, sent long after the last came from it. The FIN may in truth have come after that,
  * so this is a sign, and no proof.
  */
-function flowOf(socket: TcpSocket): Traits['flow'] {
-  const { sendQueue, timer, lastDataSentMs: sent, lastDataReceivedMs: received, lastAckReceivedMs: ack } = socket;
-  if (
-    sendQueue !== undefined &&
-    sendQueue > 0 &&
-    (timer === 'zero-window-probe' || (sent !== undefined && sent > RECENT_MS))
-  )
-    return 'clogged';
-  if (sent === undefined || received === undefined || ack === undefined) return 'still';
+function flowAt(table: SocketTable, row: number): Traits['flow'] {
+  const sendQueue = table.cell(row, COLUMN.sendQueue);
+  const sent = table.cell(row, COLUMN.lastDataSentMs);
+  const received = table.cell(row, COLUMN.lastDataReceivedMs);
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const probes = table.cell(row, COLUMN.timer) === TIMER['zero-window-probe'];
+  if (sendQueue !== UNKNOWN && sendQueue > 0 && (probes || (sent !== UNKNOWN && sent > RECENT_MS))) return 'clogged';
+  if (sent === UNKNOWN || received === UNKNOWN || ack === UNKNOWN) return 'still';
   const taken = ack <= sent + SAME_MOMENT_MS;
   return sent < RECENT_MS && sent * LATER < received && taken ? 'sending' : 'still';
 }
@@ -77,12 +85,27 @@ const YOUNGER_BY_MS = 500;
  * Whether the connection was there before the process was. Each of these times counts at most from the beginning of the
  * connection; some kernels begin the one of data with their own start when none ever came, so that one alone is not trusted.
  */
-export function isOlderThan({ startedAt }: Process, takenAt: number, socket: TcpSocket): boolean {
-  const { lastDataSentMs = 0, lastDataReceivedMs = 0, lastAckReceivedMs = 0 } = socket;
+function isOlderAt({ startedAt }: Process, takenAt: number, table: SocketTable, row: number): boolean {
   // A start in the future is that of a clock that was set, or of a file that a container's tools made up.
   if (startedAt === undefined || startedAt * 1000 > takenAt) return false;
-  const connectedMs = Math.max(lastAckReceivedMs, Math.min(lastDataSentMs, lastDataReceivedMs));
+  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
+  const data = table.cell(row, COLUMN.lastDataReceivedMs);
+  const sent = table.cell(row, COLUMN.lastDataSentMs);
+  const moved = sent === UNKNOWN || data === UNKNOWN ? 0 : Math.min(sent, data);
+  const connectedMs = Math.max(ack === UNKNOWN ? 0 : ack, moved);
   return connectedMs > takenAt - startedAt * 1000 + YOUNGER_BY_MS;
+}
+
+/** Whether all were there before the process was. */
+export function areOlderThan(process: Process, takenAt: number, sockets: Sockets): boolean {
+  const { table, rows } = SocketRows.of(sockets);
+  return rows.every((row) => isOlderAt(process, takenAt, table, row));
+}
+
+/** How many of them are in a state of reading. */
+export function countReceptions(sockets: Sockets, is: (reception: Reception | undefined) => boolean): number {
+  const { table, rows } = SocketRows.of(sockets);
+  return rows.reduce((count, row) => count + Number(is(receptionAt(table, row))), 0);
 }
 
 // Sockets that are judged alike share their traits: of 100,000 there are a dozen kinds.
@@ -91,17 +114,25 @@ const INTERESTS: readonly (Interest | undefined)[] = [undefined, 'none', 'off', 
 const FLOWS: readonly Traits['flow'][] = ['still', 'sending', 'clogged'];
 const known: (Traits | undefined)[] = [];
 
-export function traitsOf(process: Process, takenAt: number, socket: TcpSocket): Traits {
-  const reception = receptionOf(socket);
-  const interest = interestOf(process, socket);
-  const flow = flowOf(socket);
-  const olderThanHolder = isOlderThan(process, takenAt, socket);
+let last: Traits | undefined;
+
+export function traitsAt(process: Process, takenAt: number, table: SocketTable, row: number): Traits {
+  const reception = receptionAt(table, row);
+  const interest = interestAt(process, table, row);
+  const flow = flowAt(table, row);
+  const olderThanHolder = isOlderAt(process, takenAt, table, row);
+  // One after the other they are mostly alike.
+  if (
+    last?.reception === reception &&
+    last?.interest === interest &&
+    last?.flow === flow &&
+    last?.olderThanHolder === olderThanHolder
+  )
+    return last;
   const number =
     ((INTERESTS.indexOf(interest) * RECEPTIONS.length + RECEPTIONS.indexOf(reception)) * 3 + FLOWS.indexOf(flow)) * 2 +
     Number(olderThanHolder);
-  const same = known[number];
-  if (same) return same;
-  const traits = { ...(reception && { reception }), ...(interest && { interest }), flow, olderThanHolder };
-  known[number] = traits;
-  return traits;
+  last = known[number] ?? { ...(reception && { reception }), ...(interest && { interest }), flow, olderThanHolder };
+  known[number] = last;
+  return last;
 }

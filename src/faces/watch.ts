@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import type { Filter } from '../app/filter.ts';
 import { TRACES } from '../app/watch/trace.ts';
 import { parseUntil, type Until } from '../app/watch/until.ts';
@@ -78,6 +79,8 @@ export const watchCommand = command(HELP, OPTIONS, async (values, positionals, s
   const pace = readPace(values);
   const { until } = pace;
   const options = await readOptions(values, positionals, surroundings);
+  // What src/bin.ts sets for short runs: a watch is long enough for the optimizing compiler to pay.
+  setFlagsFromString('--opt');
   // First, so that a signal finds somebody who cleans up.
   const ending = endOnSignals();
   const watcher = await Watcher.open(options).catch((error: unknown) => {

@@ -1,4 +1,3 @@
-import type { InodeMap } from '../model/inode-map.ts';
 import type { CloseOnExec, Process, SocketFds } from '../model/process.ts';
 import { parseCloseOnExec } from '../parse/fdinfo.ts';
 import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
@@ -6,6 +5,9 @@ import { attempt } from './attempt.ts';
 import { EpollReader } from './epoll.ts';
 import { type Machine, readText } from './machine.ts';
 import { lookAtThread, readSleep } from './thread-times.ts';
+
+/** Sockets in CLOSE_WAIT by inode: 1 where something lies unread, else 0; -1 of others. An InodeMap is one. */
+export type StuckSockets = { get(inode: number): number };
 
 /** More holders than this are not looked into any deeper: the report names the worst. */
 const MOST_HOLDERS = 200;
@@ -15,7 +17,7 @@ const MOST_HOLDERS = 200;
  * loops know, what their descriptors do on exec, and which of their threads are busy. Nothing of it touches them. `stuck` are the
  * sockets in CLOSE_WAIT, 1 where something lies unread.
  */
-export function addEvidence(machine: Machine, holders: Process[], stuck: InodeMap): void {
+export function addEvidence(machine: Machine, holders: Process[], stuck: StuckSockets): void {
   const epoll = new EpollReader(machine);
   const looked = holders.slice(0, MOST_HOLDERS);
   for (const process of looked) {
@@ -42,11 +44,11 @@ export function readFrozen(machine: Machine, pid: number): boolean | undefined {
 /** Descriptors of a process that are asked for their flags. A program makes them all in the same way. */
 const FLAGS_SAMPLE = 4;
 
-function readCloseOnExec(machine: Machine, { pid, sockets }: Process, stuck: InodeMap): CloseOnExec | undefined {
+function readCloseOnExec(machine: Machine, { pid, sockets }: Process, stuck: StuckSockets): CloseOnExec | undefined {
   const result: CloseOnExec = { looked: 0, set: 0 };
   for (const inode of sockets?.keys() ?? []) {
     if (result.looked === FLAGS_SAMPLE) break;
-    const [fd] = stuck.has(inode) ? (sockets?.get(inode) ?? []) : [];
+    const [fd] = stuck.get(inode) >= 0 ? (sockets?.get(inode) ?? []) : [];
     if (fd === undefined) continue;
     const path = `/proc/${pid}/fdinfo/${fd}`;
     const set = attempt(() => parseCloseOnExec(readText(machine, path), path));
@@ -63,7 +65,7 @@ const SECOND_LOOK_MS = 200;
 const MOST_RUNNING = 64;
 
 /** Looks twice at threads that wait in no call, but only where unread data asks who should have read it. */
-function watchBusyThreads(machine: Machine, holders: Process[], stuck: InodeMap): void {
+function watchBusyThreads(machine: Machine, holders: Process[], stuck: StuckSockets): void {
   const running = holders
     .filter(({ sockets }) => holdsUnread(sockets, stuck))
     .flatMap(({ pid, threadList = [] }) => threadList.filter(({ wait }) => !wait).map((thread) => ({ pid, thread })));
@@ -82,7 +84,7 @@ function watchBusyThreads(machine: Machine, holders: Process[], stuck: InodeMap)
   });
 }
 
-function holdsUnread(sockets: SocketFds | undefined, stuck: InodeMap): boolean {
+function holdsUnread(sockets: SocketFds | undefined, stuck: StuckSockets): boolean {
   for (const inode of sockets?.keys() ?? []) if (stuck.get(inode) === 1) return true;
   return false;
 }

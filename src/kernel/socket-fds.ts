@@ -65,7 +65,11 @@ export class CompactSocketFds implements SocketFds {
   }
 
   keys(): IterableIterator<number> {
-    return this.#inodes.subarray(0, this.#size).values();
+    return this.inodes().values();
+  }
+
+  inodes(): Uint32Array {
+    return this.#inodes.subarray(0, this.#size);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Frame, Strand } from './inside.ts';
 import type { Process, Wait } from './process.ts';
 import type { Gap, Snapshot } from './snapshot.ts';
 import type { AgeRange, Listener, TcpSocket } from './socket.ts';
+import type { Sockets } from './socket-table.ts';
 
 /** The vocabulary of causes; docs/causes/ has a page for each. */
 export const CAUSES = [
@@ -105,7 +106,7 @@ export type Case = {
   uid?: number;
   listener?: Listener;
   /** All CLOSE_WAIT sockets of this case, the oldest first. */
-  sockets: TcpSocket[];
+  sockets: Sockets;
   stuck: number;
   /** Sockets that may be stuck: their age is known only as a range that spans the limit, or not at all. */
   maybeStuck: number;
@@ -124,7 +125,7 @@ export type Case = {
   /** Of kind `held`, when its sockets are alike. */
   traits?: Traits;
   /** With `traits`: the inbound stuck sockets of the whole process, these included. */
-  besides?: readonly TcpSocket[];
+  besides?: Sockets;
   /** Other connections of the process that are not in CLOSE_WAIT; absent when they were not read. */
   siblings?: readonly Connection[];
 };

@@ -3,15 +3,13 @@
  * garbage collector. Inodes of sockets are 1 to 2^32 - 1, values 0 to 2^32 - 1. Open addressing, at most half full.
  */
 export class InodeMap {
-  #keys: Uint32Array<ArrayBuffer>;
-  #values: Uint32Array<ArrayBuffer>;
+  /** Key and value side by side: what is looked up is mostly not in the processor's cache, and so comes at once. */
+  #cells: Uint32Array<ArrayBuffer>;
   #size = 0;
 
   /** It grows by itself; with the number of inodes that will come it need not. */
   constructor(expected = 0) {
-    const capacity = 2 ** Math.max(4, Math.ceil(Math.log2(expected * 2 + 1)));
-    this.#keys = new Uint32Array(capacity);
-    this.#values = new Uint32Array(capacity);
+    this.#cells = new Uint32Array(2 * 2 ** Math.max(4, Math.ceil(Math.log2(expected * 2 + 1))));
   }
 
   get size(): number {
@@ -21,50 +19,49 @@ export class InodeMap {
   /** -1 when there is none. */
   get(inode: number): number {
     const at = this.#slot(inode);
-    return this.#keys[at] === 0 ? -1 : (this.#values[at] ?? -1);
+    return this.#cells[at] === 0 ? -1 : (this.#cells[at + 1] ?? -1);
   }
 
   has(inode: number): boolean {
-    return this.#keys[this.#slot(inode)] !== 0;
+    return this.#cells[this.#slot(inode)] !== 0;
   }
 
   /** Gives the value that was there before, which stays; -1 when there was none. */
   add(inode: number, value: number): number {
     let at = this.#slot(inode);
-    if (this.#keys[at] !== 0) return this.#values[at] ?? -1;
-    if (this.#size * 2 >= this.#keys.length) {
+    if (this.#cells[at] !== 0) return this.#cells[at + 1] ?? -1;
+    if (this.#size * 4 >= this.#cells.length) {
       this.#grow();
       at = this.#slot(inode);
     }
-    this.#keys[at] = inode;
-    this.#values[at] = value;
+    this.#cells[at] = inode;
+    this.#cells[at + 1] = value;
     this.#size++;
     return -1;
   }
 
   /**
    * Where the key is, or else where it would be. Inodes of sockets that are made one after the other lie side by side, so
-   * sixteen of them share a line of the processor's cache; the lines are spread by multiplication (Knuth).
+   * eight of them share a line of the processor's cache; the lines are spread by multiplication (Knuth).
    */
   #slot(inode: number): number {
-    const keys = this.#keys;
-    const mask = keys.length - 1;
-    const line = Math.imul(inode >>> 4, 0x9e3779b1);
-    let at = (((line ^ (line >>> 15)) << 4) | (inode & 15)) & mask;
-    for (let key = keys[at]; key !== 0 && key !== inode; key = keys[at]) at = (at + 1) & mask;
+    const cells = this.#cells;
+    const mask = cells.length - 1;
+    const line = Math.imul(inode >>> 3, 0x9e3779b1);
+    let at = (((line ^ (line >>> 15)) << 4) | ((inode & 7) << 1)) & mask;
+    for (let key = cells[at]; key !== 0 && key !== inode; key = cells[at]) at = (at + 2) & mask;
     return at;
   }
 
   #grow(): void {
-    const keys = this.#keys;
-    const values = this.#values;
-    this.#keys = new Uint32Array(keys.length * 4);
-    this.#values = new Uint32Array(keys.length * 4);
-    keys.forEach((key, from) => {
-      if (key === 0) return;
+    const before = this.#cells;
+    this.#cells = new Uint32Array(before.length * 4);
+    for (let from = 0; from < before.length; from += 2) {
+      const key = before[from] ?? 0;
+      if (key === 0) continue;
       const to = this.#slot(key);
-      this.#keys[to] = key;
-      this.#values[to] = values[from] ?? 0;
-    });
+      this.#cells[to] = key;
+      this.#cells[to + 1] = before[from + 1] ?? 0;
+    }
   }
 }

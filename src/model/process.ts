@@ -80,6 +80,8 @@ export interface SocketFds {
   has(inode: number): boolean;
   get(inode: number): readonly number[] | undefined;
   keys(): Iterable<number>;
+  /** The same at once, where they lie so. */
+  inodes?(): Uint32Array;
   /** Inode of the socket at a descriptor; where this is missing, only a walk over all of them tells. */
   inodeAt?(fd: number): number | undefined;
 }

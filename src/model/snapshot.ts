@@ -1,6 +1,7 @@
 import type { ErrorCode } from './errors.ts';
 import type { Process } from './process.ts';
-import type { Listener, TcpSocket, TcpState } from './socket.ts';
+import type { Listener, TcpState } from './socket.ts';
+import type { Sockets } from './socket-table.ts';
 
 /** Something that could not be read, what that means for this report, and how to get it. */
 export type Gap = { code: ErrorCode; what: string; effect: string; remedy: string };
@@ -74,7 +75,7 @@ export type Snapshot = {
   /** Only states that were counted. */
   byState: Partial<Record<TcpState, number>>;
   /** Every socket in CLOSE_WAIT, and of the others those that a holder of a stuck one holds, or that are its other end. */
-  sockets: TcpSocket[];
+  sockets: Sockets;
   listeners: Listener[];
   /** Processes that hold one of `sockets` or `listeners`, by pid. */
   processes: Map<number, Process>;

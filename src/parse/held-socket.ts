@@ -1,5 +1,6 @@
 import { ParseError } from '../model/errors.ts';
 import { type Endpoint, type Listener, type TcpSocket, type TcpTimer, tcpStateName } from '../model/socket.ts';
+import { COLUMN, MARK, type SocketTable, TIMER } from '../model/socket-table.ts';
 import { AddressCache } from './address.ts';
 import { AF_INET } from './inet-diag.ts';
 
@@ -71,6 +72,8 @@ export type HeldFacts = {
   lingerBit?: number;
   /** Fields that this kernel does not have. */
   absent: readonly string[];
+  /** The records were written so long ago, and nothing has come or gone since: their sockets are older by that. */
+  laterMs?: number;
 };
 
 // Places in a record for the loops over 100,000 of them: in words, and for what is smaller in bytes.
@@ -82,14 +85,23 @@ const NOW = HELD_FIELD.now.offset / 4;
 const LAST_ACK_RECEIVED = HELD_FIELD.lastAckReceived.offset / 4;
 const LAST_DATA_RECEIVED = HELD_FIELD.lastDataReceived.offset / 4;
 const LAST_DATA_SENT = HELD_FIELD.lastDataSent.offset / 4;
+const WRITE_SEQUENCE = HELD_FIELD.writeSequence.offset / 4;
+const SEND_UNACKNOWLEDGED = HELD_FIELD.sendUnacknowledged.offset / 4;
+const BYTES_ACKED = HELD_FIELD.bytesAcked.offset / 4;
+const BYTES_RECEIVED = HELD_FIELD.bytesReceived.offset / 4;
+const FLAGS = HELD_FIELD.flags.offset / 4;
+const PORTS = HELD_FIELD.localPort.offset / 4; // the local one in host order, and in the upper half the remote one
 const RECEIVE_NEXT = HELD_FIELD.receiveNext.offset / 4;
 const COPIED_SEQUENCE = HELD_FIELD.copiedSequence.offset / 4;
 const LOCAL_ADDRESS = HELD_FIELD.localAddress.offset;
 const REMOTE_ADDRESS = HELD_FIELD.remoteAddress.offset;
-const LOCAL_PORT = HELD_FIELD.localPort.offset;
 const REMOTE_PORT = HELD_FIELD.remotePort.offset;
 const FAMILY = HELD_FIELD.family.offset;
 const STATE = HELD_FIELD.state.offset;
+const IN_EPOLL = HELD_FIELD.inEpoll.offset;
+const AWAITED = HELD_FIELD.awaited.offset;
+const PENDING_TIMER = HELD_FIELD.pendingTimer.offset;
+const KEEPALIVE_PENDING = HELD_FIELD.keepalivePending.offset;
 
 /** The records of one pass. */
 export class HeldRecords {
@@ -100,9 +112,9 @@ export class HeldRecords {
   readonly addresses = new AddressCache();
   readonly #absent: ReadonlySet<string>;
   readonly #tickMs: number;
-  /** Milliseconds: ages are asked for again and again, so they are reckoned once. */
-  readonly #lastAckReceived: Uint32Array;
-  readonly #lastDataReceived: Uint32Array;
+  readonly #laterMs: number;
+  readonly #tellsEpoll: boolean;
+  readonly #tellsAwaited: boolean;
 
   constructor(bytes: Uint8Array, facts: HeldFacts) {
     if (bytes.length % HELD_SIZE !== 0)
@@ -113,12 +125,9 @@ export class HeldRecords {
     this.words = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, bytes.length / 4);
     this.#absent = new Set(facts.absent);
     this.#tickMs = 1000 / facts.ticksPerSecond;
-    this.#lastAckReceived = new Uint32Array(this.count);
-    this.#lastDataReceived = new Uint32Array(this.count);
-    for (let record = 0; record < this.count; record++) {
-      this.#lastAckReceived[record] = this.#since(record, LAST_ACK_RECEIVED);
-      this.#lastDataReceived[record] = this.#since(record, LAST_DATA_RECEIVED);
-    }
+    this.#laterMs = facts.laterMs ?? 0;
+    this.#tellsEpoll = this.has('inEpoll');
+    this.#tellsAwaited = this.has('awaited');
   }
 
   has(field: HeldField): boolean {
@@ -174,44 +183,60 @@ export class HeldRecords {
     return this.bytes[record * HELD_SIZE + FAMILY] === AF_INET ? 4 : 6;
   }
 
-  /** Inbound connections share their local end, and one after the other they are of the same listener. */
   local(record: number): Endpoint {
-    const known = this.#locals[record];
-    if (known) return known;
-    const before = this.#localOf;
-    this.#localOf = record;
-    const at = record * HELD_SIZE + LOCAL_PORT;
-    const port = (this.bytes[at] ?? 0) | ((this.bytes[at + 1] ?? 0) << 8);
-    const same = this.#local.port === port && this.#isSameAddress(record, before, LOCAL_ADDRESS);
-    if (!same) this.#local = { address: this.#address(record, LOCAL_ADDRESS), port };
-    this.#locals[record] = this.#local;
-    return this.#local;
+    return { address: this.#address(record, LOCAL_ADDRESS), port: this.#localPort(record) };
   }
 
   peer(record: number): Endpoint {
-    const known = this.#peers[record];
-    if (known) return known;
-    const same = this.#isSameAddress(record, this.#peerOf, REMOTE_ADDRESS);
-    const address = same ? this.#peer.address : this.#address(record, REMOTE_ADDRESS);
-    this.#peerOf = record;
-    this.#peer = { address, port: this.#remotePort(record) };
-    this.#peers[record] = this.#peer;
-    return this.#peer;
+    return { address: this.#address(record, REMOTE_ADDRESS), port: this.#remotePort(record) };
   }
 
-  // Whoever looks at sockets asks for their ends several times.
-  readonly #locals: (Endpoint | undefined)[] = [];
-  readonly #peers: (Endpoint | undefined)[] = [];
-  #localOf = -1;
-  #local: Endpoint = { address: '', port: 0 };
-  #peerOf = -1;
-  #peer: Endpoint = { address: '', port: 0 };
+  /** Adds a record to a table and gives its row. One after the other they mostly have the same ends. */
+  addTo(table: SocketTable, record: number): number {
+    const { words, bytes } = this;
+    const from = record * WORDS;
+    const row = table.add(this, record);
+    const { cells, capacity } = table;
+    const before = this.#added;
+    this.#added = record;
+    if (!this.#hasSameLocal(record, before)) this.#end = table.endOf(this.socket(record));
+    if (!this.#hasSameAddress(record, before, REMOTE_ADDRESS))
+      this.#peer = table.addressOf(this.#address(record, REMOTE_ADDRESS));
+    cells[COLUMN.state * capacity + row] = bytes[record * HELD_SIZE + STATE] ?? 0;
+    cells[COLUMN.inode * capacity + row] = words[from + INODE] ?? 0;
+    cells[COLUMN.end * capacity + row] = this.#end;
+    cells[COLUMN.peer * capacity + row] = this.#peer;
+    cells[COLUMN.peerPort * capacity + row] = this.#remotePort(record);
+    cells[COLUMN.marks * capacity + row] = this.#marks(record);
+    cells[COLUMN.timer * capacity + row] = TIMER[this.timer(record)];
+    cells[COLUMN.lastAckReceivedMs * capacity + row] = this.#since(record, LAST_ACK_RECEIVED);
+    cells[COLUMN.lastDataReceivedMs * capacity + row] = this.#since(record, LAST_DATA_RECEIVED);
+    cells[COLUMN.lastDataSentMs * capacity + row] = this.#since(record, LAST_DATA_SENT);
+    cells[COLUMN.recvQueue * capacity + row] = this.unread(record);
+    cells[COLUMN.sendQueue * capacity + row] = this.unsent(record);
+    cells[COLUMN.bytesAcked * capacity + row] = words[from + BYTES_ACKED] ?? 0;
+    cells[COLUMN.bytesReceived * capacity + row] = words[from + BYTES_RECEIVED] ?? 0;
+    return row;
+  }
+
+  /** The record that was added last, with the numbers of its ends in the table. */
+  #added = -1;
+  #end = 0;
+  #peer = 0;
+
+  #hasSameLocal(record: number, before: number): boolean {
+    if (before < 0 || this.netns(record) !== this.netns(before)) return false;
+    return this.#localPort(record) === this.#localPort(before) && this.#hasSameAddress(record, before, LOCAL_ADDRESS);
+  }
 
   /** Of IPv6 it is not asked: text is looked up for those each time. */
-  #isSameAddress(record: number, before: number, offset: number): boolean {
+  #hasSameAddress(record: number, before: number, offset: number): boolean {
     if (before < 0 || this.family(record) !== 4 || this.family(before) !== 4) return false;
-    const word = offset / 4;
-    return this.words[record * WORDS + word] === this.words[before * WORDS + word];
+    return this.words[record * WORDS + offset / 4] === this.words[before * WORDS + offset / 4];
+  }
+
+  #localPort(record: number): number {
+    return (this.words[record * WORDS + PORTS] ?? 0) & 0xffff;
   }
 
   #remotePort(record: number): number {
@@ -228,15 +253,15 @@ export class HeldRecords {
   #since(record: number, moment: number): number {
     const at = record * WORDS;
     const ticks = ((this.words[at + NOW] ?? 0) - (this.words[at + moment] ?? 0)) >>> 0;
-    return ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * this.#tickMs);
+    return (ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * this.#tickMs)) + this.#laterMs;
   }
 
   lastAckReceivedMs(record: number): number {
-    return this.#lastAckReceived[record] ?? 0;
+    return this.#since(record, LAST_ACK_RECEIVED);
   }
 
   lastDataReceivedMs(record: number): number {
-    return this.#lastDataReceived[record] ?? 0;
+    return this.#since(record, LAST_DATA_RECEIVED);
   }
 
   lastDataSentMs(record: number): number {
@@ -248,10 +273,36 @@ export class HeldRecords {
     return Math.max(0, ((this.words[at + RECEIVE_NEXT] ?? 0) - (this.words[at + COPIED_SEQUENCE] ?? 0)) | 0);
   }
 
+  unsent(record: number): number {
+    const at = record * WORDS;
+    return ((this.words[at + WRITE_SEQUENCE] ?? 0) - (this.words[at + SEND_UNACKNOWLEDGED] ?? 0)) >>> 0;
+  }
+
+  timer(record: number): TcpTimer {
+    const pending = PENDING[this.bytes[record * HELD_SIZE + PENDING_TIMER] ?? 0];
+    if (pending) return pending;
+    return this.bytes[record * HELD_SIZE + KEEPALIVE_PENDING] === 1 ? 'keepalive' : 'none';
+  }
+
+  /** Undefined where the number of the flag's bit is not known. */
+  flag(record: number, bit: number | undefined): boolean | undefined {
+    return bit === undefined ? undefined : (((this.words[record * WORDS + FLAGS] ?? 0) >>> bit) & 1) === 1;
+  }
+
+  #marks(record: number): number {
+    const inEpoll = this.bytes[record * HELD_SIZE + IN_EPOLL] === 1 ? MARK.inEpoll : MARK.notInEpoll;
+    const awaited = this.bytes[record * HELD_SIZE + AWAITED] === 1 ? MARK.awaited : MARK.notAwaited;
+    return (
+      (this.#tellsEpoll ? inEpoll : 0) |
+      (this.#tellsAwaited ? awaited : 0) |
+      (this.flag(record, this.facts.keepaliveBit) ? MARK.keepalive : 0)
+    );
+  }
+
   /** Milliseconds until a moment. */
   until(record: number, field: HeldField): number {
     const ticks = (this.word(record, field) - this.word(record, 'now')) >>> 0;
-    return ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * this.#tickMs);
+    return ticks > ALMOST_AROUND ? 0 : Math.max(0, Math.floor(ticks * this.#tickMs) - this.#laterMs);
   }
 
   byte(record: number, field: HeldField): number {
@@ -311,15 +362,11 @@ class HeldSocket implements TcpSocket {
   }
 
   get sendQueue(): number {
-    const records = this.#records;
-    return (records.word(this.#record, 'writeSequence') - records.word(this.#record, 'sendUnacknowledged')) >>> 0;
+    return this.#records.unsent(this.#record);
   }
 
   get timer(): TcpTimer {
-    const records = this.#records;
-    const pending = PENDING[records.byte(this.#record, 'pendingTimer')];
-    if (pending) return pending;
-    return records.byte(this.#record, 'keepalivePending') === 1 ? 'keepalive' : 'none';
+    return this.#records.timer(this.#record);
   }
 
   get timerMs(): number | undefined {
@@ -357,11 +404,11 @@ class HeldSocket implements TcpSocket {
   }
 
   get keepalive(): boolean | undefined {
-    return this.#flag(this.#records.facts.keepaliveBit);
+    return this.#records.flag(this.#record, this.#records.facts.keepaliveBit);
   }
 
   get linger(): boolean | undefined {
-    return this.#flag(this.#records.facts.lingerBit);
+    return this.#records.flag(this.#record, this.#records.facts.lingerBit);
   }
 
   get inEpoll(): boolean | undefined {
@@ -378,9 +425,5 @@ class HeldSocket implements TcpSocket {
 
   get error(): number | undefined {
     return this.#records.word(this.#record, 'error') || undefined;
-  }
-
-  #flag(bit: number | undefined): boolean | undefined {
-    return bit === undefined ? undefined : ((this.#records.word(this.#record, 'flags') >>> bit) & 1) === 1;
   }
 }

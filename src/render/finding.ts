@@ -122,7 +122,7 @@ function why({ evidence, confidence, crossed, harmless, cause }: Finding, { pain
 
 /** Another namespace has other addresses: its 127.0.0.1 is not ours. */
 function netnsOf({ subject: { sockets, process } }: Finding, { namespaces }: Snapshot): string {
-  const id = sockets[0]?.netns ?? process?.netns;
+  const id = sockets.at(0)?.netns ?? process?.netns;
   const netns = namespaces.find((it) => it.id === id);
   return !netns || netns.own ? '' : ` · netns ${printable(netns.name ?? String(netns.id))}`;
 }

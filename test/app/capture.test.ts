@@ -50,7 +50,7 @@ function twoNamespaces(refuse: Record<string, string> = {}): FakeData {
 test('a leak is found with its holder, its listener and everything counted', () => {
   const { snapshot } = look(leak());
   assert.deepEqual(
-    snapshot.sockets,
+    [...snapshot.sockets],
     sockets(3).map((it) => ({ ...it, cookie: 0n })),
   );
   assert.deepEqual(snapshot.listeners, [listener()]);
@@ -217,7 +217,8 @@ test('a namespace that cannot be entered is a gap, and read from text files with
   assert.match(snapshot.gaps[0]?.effect ?? '', /without ages/);
   const inside = snapshot.sockets.filter(({ netns }) => netns === OTHER_NETNS);
   assert.equal(inside.length, 2);
-  assert.equal(inside[0] && 'lastAckReceivedMs' in inside[0], false);
+  const [first] = inside;
+  assert.equal(first && 'lastAckReceivedMs' in first, false);
   assert.deepEqual([...snapshot.processes.keys()], [812, 900]);
   assert.deepEqual(snapshot.reading, { source: 'netlink', netlink: 1, text: 1, lookedAt: 3, leftOut: 0, asRoot: true });
 });

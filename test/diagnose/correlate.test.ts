@@ -82,7 +82,7 @@ test('the sockets of a holder are one case, the oldest first', () => {
 
 test('sockets of the same age keep their order', () => {
   const all = sockets(500);
-  assert.deepEqual(onlyCase({ sockets: all, processes: [process({ sockets: holding(...all) })] }).sockets, all);
+  assert.deepEqual([...onlyCase({ sockets: all, processes: [process({ sockets: holding(...all) })] }).sockets], all);
 });
 
 test('sockets of unknown age come last, and may be stuck', () => {

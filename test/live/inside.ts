@@ -14,7 +14,7 @@ export async function subjectOf(pid: number, depth: Depth): Promise<{ subject: S
     machine,
     process,
     arch: machine.host().arch,
-    sockets: snapshot.sockets.filter(({ inode }) => inode !== undefined && process.sockets?.has(inode)),
+    sockets: [...snapshot.sockets].filter(({ inode }) => inode !== undefined && process.sockets?.has(inode)),
     depth,
     announce: (sentence) => announced.push(sentence),
     signal: new AbortController().signal,

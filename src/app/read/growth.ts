@@ -5,7 +5,7 @@ import { formatNumber } from '../../model/words.ts';
 
 const keyOf = ({ local, peer }: TcpSocket): string => `${local.address} ${local.port} ${peer.address} ${peer.port}`;
 
-const closeWaitOf = ({ sockets }: Snapshot): TcpSocket[] => sockets.filter(({ state }) => state === 'CLOSE_WAIT');
+const closeWaitOf = ({ sockets }: Snapshot): TcpSocket[] => [...sockets].filter(({ state }) => state === 'CLOSE_WAIT');
 
 /**
  * The later snapshot with what the earlier one adds: which sockets were there already, and so are at least that old.

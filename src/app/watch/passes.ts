@@ -8,13 +8,21 @@ export class Passes {
   /** The same from before the last look, which did not show them. They have until the next look to leave. */
   #unseen = new Map<number, number>();
   #passed = new Map<number, number>();
+  #told = 0;
+
+  /** How many entries and exits were told of. */
+  get told(): number {
+    return this.#told;
+  }
 
   entered(socket: number, inode: number): void {
+    this.#told++;
     this.#here.set(socket, inode);
   }
 
   /** `pid` is whoever closed it. */
   left(socket: number, pid: number): void {
+    this.#told++;
     if (!this.#here.delete(socket) && !this.#unseen.delete(socket)) return;
     this.#passed.set(pid, (this.#passed.get(pid) ?? 0) + 1);
   }

@@ -1,5 +1,6 @@
 import type { Case } from '../../model/finding.ts';
 import { endsOf, type TcpSocket } from '../../model/socket.ts';
+import { COLUMN, SocketRows } from '../../model/socket-table.ts';
 
 /** Which sockets a case has, to be compared with those of the next look. */
 export type SocketIds = {
@@ -14,15 +15,16 @@ export type SocketIds = {
 export const NO_SOCKETS: SocketIds = { inodes: new Uint32Array(), others: new Set(), closed: 0 };
 
 export function socketIds({ sockets, closedFds }: Case): SocketIds {
-  const inodes = new Uint32Array(sockets.length);
+  const list = SocketRows.of(sockets);
+  const { table, rows } = list;
+  const inodes = rows.map((row) => table.cell(row, COLUMN.inode)).sort();
   const others = new Set<string>();
-  let count = 0;
-  for (const socket of sockets) {
-    const { inode } = socket;
-    if (inode === undefined) others.add(endsOf(socket));
-    else inodes[count++] = inode;
-  }
-  return { inodes: inodes.subarray(0, count).sort(), others, closed: closedFds };
+  list.each((row) => {
+    const socket = table.cell(row, COLUMN.inode) === 0 ? table.at(row) : undefined;
+    if (socket) others.add(endsOf(socket));
+  });
+  const withoutFile = inodes.lastIndexOf(0) + 1;
+  return { inodes: inodes.subarray(withoutFile), others, closed: closedFds };
 }
 
 /** How many came and went between two looks. */
@@ -39,7 +41,8 @@ export function compare(before: SocketIds, now: SocketIds): { entered: number; l
 function common(a: Uint32Array, b: Uint32Array): number {
   let both = 0;
   for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    const [x = 0, y = 0] = [a[i], b[j]];
+    const x = a[i] ?? 0;
+    const y = b[j] ?? 0;
     if (x === y) both++;
     if (x <= y) i++;
     if (y <= x) j++;
@@ -49,22 +52,24 @@ function common(a: Uint32Array, b: Uint32Array): number {
 
 /** The sockets of a case that were not there before: the youngest, and there are `entered` of them. */
 export function newSockets({ sockets }: Case, before: SocketIds, entered: number): TcpSocket[] {
+  const { table, rows } = SocketRows.of(sockets);
   const found: TcpSocket[] = [];
-  for (let index = sockets.length - 1; index >= 0 && found.length < entered; index--) {
-    const socket = sockets[index];
-    if (socket && !has(before, socket)) found.push(socket);
+  for (let index = rows.length - 1; index >= 0 && found.length < entered; index--) {
+    const row = rows[index] ?? 0;
+    const inode = table.cell(row, COLUMN.inode);
+    const socket = inode > 0 && hasInode(before, inode) ? undefined : table.at(row);
+    if (socket && !(inode === 0 && before.others.has(endsOf(socket)))) found.push(socket);
   }
   return found;
 }
 
-function has({ inodes, others }: SocketIds, socket: TcpSocket): boolean {
-  if (socket.inode === undefined) return others.has(endsOf(socket));
+function hasInode({ inodes }: SocketIds, inode: number): boolean {
   let low = 0;
   let high = inodes.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((inodes[middle] ?? 0) < socket.inode) low = middle + 1;
+    if ((inodes[middle] ?? 0) < inode) low = middle + 1;
     else high = middle;
   }
-  return inodes[low] === socket.inode;
+  return inodes[low] === inode;
 }

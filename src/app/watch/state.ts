@@ -160,7 +160,7 @@ function keyOf({ subject }: Finding): string {
   const { kind, process, listener, uid, sockets } = subject;
   if (kind === 'backlog' && listener) return `backlog ${listener.netns} ${formatEndpoint(listener.local)}`;
   if (process) return `${kind} ${process.pid} ${process.startedAt ?? ''}`;
-  return `${kind} ${sockets[0]?.netns ?? ''} ${uid ?? ''} ${sockets[0]?.local.port ?? ''}`;
+  return `${kind} ${sockets.at(0)?.netns ?? ''} ${uid ?? ''} ${sockets.at(0)?.local.port ?? ''}`;
 }
 
 const WHERE: Readonly<Record<Case['kind'], string>> = {

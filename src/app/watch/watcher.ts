@@ -8,6 +8,7 @@ import type { Filter } from '../filter.ts';
 import { type LookOptions, lookAt, type Where, withSource } from '../look.ts';
 import { liveMachine } from '../machine.ts';
 import { Memory } from '../memory.ts';
+import { KeptPass } from './kept-pass.ts';
 import { Passes } from './passes.ts';
 import { step, type WatchState } from './state.ts';
 import { type OpenTrace, openTrace, type TraceChoice } from './trace.ts';
@@ -42,6 +43,8 @@ export class Watcher {
   #trace: OpenTrace;
   readonly #drain: NodeJS.Timeout | undefined;
   readonly #passes = new Passes();
+  readonly #kept = new KeptPass();
+  #toldBefore = 0;
   #filter: Filter;
   #memory = new Memory();
   #state: WatchState | undefined;
@@ -80,8 +83,11 @@ export class Watcher {
     const before = cpuMs();
     this.#listen();
     const { source, trace } = this.#trace;
+    const lost = source?.takeLost() ?? false;
+    this.#kept.nothingCame = source !== undefined && !lost && this.#passes.told === this.#toldBefore;
+    this.#toldBefore = this.#passes.told;
     const filter = this.#filter;
-    const options = { ...this.#options, filter, young: true, memory: this.#memory };
+    const options = { ...this.#options, filter, young: true, memory: this.#memory, repeat: this.#kept };
     const { snapshot, diagnosis } = lookAt(this.#machine, { ...options, ...(filter.pids && { pids: filter.pids }) });
     const passed = this.#passes.atLook((inode) => this.#memory.has(inode));
     const bySocket = filtersSockets(filter);
@@ -91,7 +97,7 @@ export class Watcher {
       diagnosis,
       passed: bySocket ? new Map() : passed,
       wholeMachine: Object.keys(filter).length === 0,
-      trace: { ...(bySocket ? NOT_BY_SOCKET : trace), lost: source?.takeLost() ?? false },
+      trace: { ...(bySocket ? NOT_BY_SOCKET : trace), lost },
       own: this.#ownLoad(snapshot.takenAt),
     });
     this.#costs = [...this.#costs, cpuMs() - before].slice(-WARM_UP);

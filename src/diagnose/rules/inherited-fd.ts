@@ -3,7 +3,7 @@ import type { Process } from '../../model/process.ts';
 import type { Snapshot } from '../../model/snapshot.ts';
 import { formatDuration, formatNumber, plural } from '../../model/words.ts';
 import { holdsAny, listeningParent, mayBeCopies } from '../copies.ts';
-import { isOlderThan } from '../traits.ts';
+import { areOlderThan } from '../traits.ts';
 
 // A process made a child while it had connections open, and the child got copies of their descriptors. The one that made the
 // connections has closed them, the child knows nothing of them, and so they stay: they are older than every process that holds them.
@@ -37,7 +37,7 @@ export const inheritedFd: Rule = {
 
 /** One of the others may have made them: it was there before, and holds them too. */
 const isHeldByMaker = ({ coHolders, sockets }: Case, { takenAt }: Snapshot): boolean =>
-  coHolders.some(({ process }) => !sockets.every((socket) => isOlderThan(process, takenAt, socket)));
+  coHolders.some(({ process }) => !areOlderThan(process, takenAt, sockets));
 
 function olderEvidence({ sockets, process }: Case, takenAt: number): Evidence[] {
   if (!process) return [];

@@ -1,5 +1,5 @@
 import type { Case, Rule } from '../../model/finding.ts';
-import type { TcpSocket } from '../../model/socket.ts';
+import { COLUMN, SocketRows, type Sockets, UNKNOWN } from '../../model/socket-table.ts';
 import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
 import { mayBeCopies } from '../copies.ts';
@@ -44,15 +44,20 @@ const MOSTLY = 0.8;
 
 /** Whether something was sent back on most: what was read has been answered. */
 function areAnswered({ sockets, direction }: Case): boolean {
-  if (!sockets.every(({ bytesAcked }) => bytesAcked !== undefined)) return areAnsweredByTimes(sockets);
-  const answered = sockets.filter(({ bytesAcked = 0, sendQueue = 0 }) => bytesAcked + sendQueue > SYN);
-  return direction !== 'outbound' && answered.length >= MOSTLY * sockets.length;
+  const { table, rows } = SocketRows.of(sockets);
+  if (!rows.every((row) => table.cell(row, COLUMN.bytesAcked) !== UNKNOWN)) return areAnsweredByTimes(sockets);
+  const sent = (row: number): number => table.cell(row, COLUMN.bytesAcked) + known(table.cell(row, COLUMN.sendQueue));
+  const answered = rows.filter((row) => sent(row) > SYN).length;
+  return direction !== 'outbound' && answered >= MOSTLY * sockets.length;
 }
 
+const known = (value: number): number => (value === UNKNOWN ? 0 : value);
+
 /** Of those whose times differ by more than a tick of the kernel's clock, most were sent to after the last data came. */
-function areAnsweredByTimes(sockets: TcpSocket[]): boolean {
-  const laterBy = ({ lastDataReceivedMs = 0, lastDataSentMs = 0 }: TcpSocket): number =>
-    Math.trunc((lastDataReceivedMs - lastDataSentMs) / TICK_MS);
-  return sockets.reduce((sum, socket) => sum + Math.sign(laterBy(socket)), 0) > 0;
+function areAnsweredByTimes(sockets: Sockets): boolean {
+  const { table, rows } = SocketRows.of(sockets);
+  const laterBy = (row: number): number =>
+    known(table.cell(row, COLUMN.lastDataReceivedMs)) - known(table.cell(row, COLUMN.lastDataSentMs));
+  return rows.reduce((sum, row) => sum + Math.sign(Math.trunc(laterBy(row) / TICK_MS)), 0) > 0;
 }
 const TICK_MS = 10;

@@ -1,6 +1,6 @@
 import { least, most } from '../../model/extremes.ts';
 import type { Case, Rule } from '../../model/finding.ts';
-import type { TcpSocket } from '../../model/socket.ts';
+import type { Sockets } from '../../model/socket-table.ts';
 import { formatNumber, plural } from '../../model/words.ts';
 import { ageAtLeast } from '../ages.ts';
 import { isGrowing } from '../patterns.ts';
@@ -36,7 +36,7 @@ export const stalePool: Rule = {
 /** The server has closed all of them at once: it was restarted, or they had been idle since the same moment. */
 const ONE_MOMENT_MS = 1000;
 
-function atOneMoment(sockets: TcpSocket[]): boolean {
+function atOneMoment(sockets: Sockets): boolean {
   if (sockets.some(({ lastAckReceivedMs }) => lastAckReceivedMs === undefined)) return false;
   const ages = sockets.map(ageAtLeast);
   return sockets.length > 1 && most(ages) - least(ages) <= ONE_MOMENT_MS;
@@ -47,13 +47,13 @@ const MOST_IDLE = 100;
 /** A server that says why it hangs up says the same to all: an error packet, or a response 408. */
 const LONGEST_GOODBYE = 600;
 
-function isGoodbye(sockets: TcpSocket[]): boolean {
-  const [first] = sockets;
+function isGoodbye(sockets: Sockets): boolean {
+  const first = sockets.at(0);
   if (first?.recvQueue === undefined || sockets.length < 2 || first.recvQueue > LONGEST_GOODBYE) return false;
   return sockets.every(({ recvQueue }) => recvQueue === first.recvQueue);
 }
 
-function endOf(sockets: TcpSocket[]): string {
+function endOf(sockets: Sockets): string {
   const sizes = new Set(sockets.flatMap(({ recvQueue }) => recvQueue ?? []));
   if ([...sizes].every((size) => TLS_GOODBYES.has(size))) return 'a TLS goodbye and the end';
   return sizes.size === 1 && sizes.has(1) ? 'only the end' : `${formatNumber(most(sizes))} bytes at most`;

@@ -7,7 +7,7 @@ import { ageAtLeast, areSettled } from '../ages.ts';
 import { askedConnections, askedForRequests } from '../asking.ts';
 import { type Conduct, conductOf, inVainAfter, isLoopAtRest } from '../conduct.ts';
 import { sleepEvidence } from '../sleep.ts';
-import { receptionOf } from '../traits.ts';
+import { countReceptions } from '../traits.ts';
 import { areAllStuck, awaitsAnswer, silence, waitEvidence } from '../waits.ts';
 
 // The program does nothing that could read or close: somebody stopped it, or its threads wait for a lock, for a server
@@ -105,7 +105,7 @@ function isForRequests(subject: Case): boolean {
 
 /** A thread in poll may be the one that accepts, when others wait for a lock, no fewer than requests were begun. */
 function haveSomeInHand({ besides = [] }: Case, { blocked }: Conduct): boolean {
-  const begun = besides.filter((socket) => receptionOf(socket) !== 'unread').length;
+  const begun = countReceptions(besides, (it) => it !== 'unread');
   return begun > 0 && begun <= blocked;
 }
 
@@ -122,7 +122,7 @@ function allAsking(subject: Case, { asking }: Conduct): Verdict | undefined {
  */
 function serverSilent(subject: Case): Verdict | undefined {
   const { sockets, siblings = [], direction, traits } = subject;
-  const [oldest] = sockets;
+  const oldest = sockets.at(0);
   if (!oldest || direction !== 'inbound') return undefined;
   const needed = Math.max(inVainAfter(subject), ageAtLeast(oldest));
   const asked = new Set(siblings.flatMap(({ socket, inbound }) => (!inbound && awaitsAnswer(socket) ? socket : [])));

@@ -1,3 +1,4 @@
+import { CAUSES } from '../../model/finding.ts';
 import type { WatchRow } from '../../model/watch.ts';
 import { type Paint, printable, type Style } from '../text.ts';
 import { bar, fit, sparkline } from './columns.ts';
@@ -6,11 +7,13 @@ import { shortDuration, shortNumber } from './words.ts';
 
 type Column = { title: string; width: number; align?: 'right'; sort?: Sort; of(row: WatchRow, width: number): string };
 
-const FD_BAR = 3;
+const FD_BAR = 2;
+/** None is cut: half a word is no cause. */
+const CAUSE_WIDTH = Math.max(...CAUSES.map(({ length }) => length));
 
 /** With one space between them and the mark in front they fill 80 columns; a wider screen goes to the first and the third. */
 const COLUMNS: readonly Column[] = [
-  { title: 'PROCESS', width: 16, sort: 'name', of: ({ name }) => printable(name) },
+  { title: 'PROCESS', width: 13, sort: 'name', of: ({ name }) => printable(name) },
   { title: 'CL_WAIT', width: 7, align: 'right', sort: 'count', of: ({ count }) => count.toLocaleString('en-US') },
   { title: 'HISTORY', width: 7, of: ({ history }, width) => sparkline(history, width) },
   { title: '+/min', width: 5, align: 'right', sort: 'growth', of: ({ flow }) => rate(flow.enteredPerMinute) },
@@ -22,14 +25,14 @@ const COLUMNS: readonly Column[] = [
     sort: 'oldest',
     of: ({ count, finding: { age } }) => (count === 0 || !age ? '-' : shortDuration(age.oldestMs)),
   },
-  { title: 'FDS', width: 8, sort: 'fds', of: fdText },
+  { title: 'FDS', width: 7, sort: 'fds', of: fdText },
   {
     title: 'FULL',
     width: 5,
     align: 'right',
     of: ({ finding: { fds } }) => (fds?.fullInMs === undefined ? '-' : shortDuration(fds.fullInMs)),
   },
-  { title: 'CAUSE', width: 11, of: ({ count, finding }) => (count === 0 ? 'none left' : finding.cause) },
+  { title: 'CAUSE', width: CAUSE_WIDTH, of: ({ count, finding }) => (count === 0 ? 'none left' : finding.cause) },
 ];
 
 const rate = (perMinute: number | undefined): string => (perMinute === undefined ? '-' : shortNumber(perMinute));
@@ -44,7 +47,7 @@ function fdText({ finding: { fds } }: WatchRow): string {
 const MARK = 1;
 const LEAST_WIDTH = COLUMNS.reduce((sum, { width }) => sum + width + 1, MARK);
 
-/** What is over goes to the cause first, which is cut at 80 columns, then to names and history. */
+/** What is over goes to names first, which may be cut at 80 columns, then to history. */
 function widths(width: number): number[] {
   let over = Math.max(0, width - LEAST_WIDTH);
   const take = (most: number): number => {
@@ -52,11 +55,10 @@ function widths(width: number): number[] {
     over -= taken;
     return taken;
   };
-  const cause = take(4);
-  const name = take(14);
+  const name = take(17);
   const history = take(33);
   return COLUMNS.map(({ title, width: own }) =>
-    title === 'CAUSE' ? own + cause : title === 'PROCESS' ? own + name : title === 'HISTORY' ? own + history : own,
+    title === 'PROCESS' ? own + name : title === 'HISTORY' ? own + history : own,
   );
 }
 

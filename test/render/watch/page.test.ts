@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { socketsOf } from '../../../src/app/watch/watcher.ts';
-import { DEFAULT_LIMITS } from '../../../src/model/finding.ts';
+import { CAUSES, DEFAULT_LIMITS } from '../../../src/model/finding.ts';
 import type { WatchFrame } from '../../../src/model/watch.ts';
 import { fit, sparkline, widthOf } from '../../../src/render/watch/columns.ts';
 import { renderPage } from '../../../src/render/watch/page.ts';
@@ -54,6 +54,18 @@ for (const [name, frame, view, options] of GOLDENS) {
     assertGolden(`fixtures/golden/watch/${name}.txt`, page(frame, view, options));
   });
 }
+
+test('no cause is cut at 80 columns', () => {
+  const [row] = BUSY.rows;
+  assert.ok(row);
+  for (const cause of CAUSES) {
+    const lines = draw({ ...BUSY, rows: [{ ...row, finding: { ...row.finding, cause } }] });
+    assert.ok(
+      lines.some((line) => line.trimEnd().endsWith(` ${cause}`)),
+      lines.join('\n'),
+    );
+  }
+});
 
 test('a row of which nothing is left shows what was said of it', () => {
   const held = sockets(40);
