@@ -1,19 +1,17 @@
 import { StructReader } from './bytes.ts';
-import { elfSection } from './elf-file.ts';
+import { namedSections, type ReadAt } from './elf-file.ts';
 
 const SYM_SIZE = 24;
 /** Tables of large libraries have 50,000 symbols and 2 MB of names. */
 const MOST_BYTES = 8 * 1024 * 1024;
 
 /** Which of these functions a 64-bit ELF file takes from others, by its table of dynamic symbols (Elf64_Sym in linux/elf.h). */
-export function elfImports(
-  read: (offset: number, length: number) => Uint8Array,
-  functions: ReadonlySet<string>,
-): string[] {
-  const table = elfSection(read, '.dynsym');
-  const strings = elfSection(read, '.dynstr');
+export function elfImports(read: ReadAt, functions: ReadonlySet<string>): string[] {
+  const sections = namedSections(read);
+  const table = sections.get('.dynsym');
+  const strings = sections.get('.dynstr');
   if (!table || !strings || table.size > MOST_BYTES || strings.size > MOST_BYTES) return [];
-  const symbols = read(table.offset, table.size);
+  const symbols = read(table.offset, table.size).slice();
   const names = read(strings.offset, strings.size);
   const found = new Set<string>();
   const r = new StructReader('Elf64_Sym', symbols);

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/model/errors.ts';
-import { elfLoad, elfSection, elfSymbol } from '../../src/parse/elf-file.ts';
+import { elfHeader, firstAddress, namedSections } from '../../src/parse/elf-file.ts';
 import { elfImports } from '../../src/parse/elf-imports.ts';
-import { everyTruncationFails, onlyParseErrors } from '../helpers/bytes.ts';
+import { onlyParseErrors } from '../helpers/bytes.ts';
 
 type Sym = { name: string; value: bigint; size?: bigint; section?: number };
 type Table = { type: 2 | 11; name: string; symbols: Sym[] };
@@ -57,6 +57,7 @@ function elf(tables: Table[], type = ET_DYN): Uint8Array {
   view.setUint16(62, sections.length - 1, true);
   view.setUint32(64, 4, true); // PT_NOTE
   view.setUint32(64 + 56, 1, true); // PT_LOAD
+  view.setBigUint64(64 + 56 + 8, 0x40n, true); // p_offset
   view.setBigUint64(64 + 56 + 16, 0x400040n, true); // p_vaddr
   sections.forEach((section, i) => {
     const start = 4096 + i * 64;
@@ -91,23 +92,6 @@ const FULL: Table = {
   ],
 };
 
-test('a symbol is found by its name, in the dynamic table first', () => {
-  const read = reader(elf([FULL, DYNAMIC]));
-  assert.deepEqual(elfSymbol(read, '_PyRuntime'), { value: 0x5560n, size: 700n });
-  assert.deepEqual(elfSymbol(read, 'interp_head'), { value: 0x7000n, size: 8n });
-  assert.deepEqual(
-    elfSymbol(read, (name) => name.startsWith('interp')),
-    { value: 0x7000n, size: 8n },
-  );
-});
-
-test('a symbol of another file, and one that is not there, are not found', () => {
-  const read = reader(elf([DYNAMIC]));
-  assert.equal(elfSymbol(read, 'connect'), undefined);
-  assert.equal(elfSymbol(read, 'nothing'), undefined);
-  assert.equal(elfSymbol(reader(elf([])), '_PyRuntime'), undefined);
-});
-
 test('what a file takes from others is told, and what it has itself is not', () => {
   const read = reader(elf([DYNAMIC]));
   assert.deepEqual(elfImports(read, new Set(['connect', 'accept', 'malloc'])), ['connect', 'malloc']);
@@ -115,35 +99,49 @@ test('what a file takes from others is told, and what it has itself is not', () 
 });
 
 test('a section is found by its name', () => {
-  const read = reader(elf([DYNAMIC]));
-  assert.deepEqual(elfSection(read, '.PyRuntime'), { address: 0x5000n, offset: 0x900, size: 0x40 });
-  assert.equal(elfSection(read, '.nothing'), undefined);
+  const sections = namedSections(reader(elf([DYNAMIC])));
+  const { address, offset, size } = sections.get('.PyRuntime') ?? {};
+  assert.deepEqual({ address, offset, size }, { address: 0x5000, offset: 0x900, size: 0x40 });
+  assert.equal(sections.get('.nothing'), undefined);
 });
 
-test('it is told where a file is loaded: at its own addresses or anywhere, with the page of its first segment', () => {
-  assert.deepEqual(elfLoad(reader(elf([], ET_EXEC))), { type: 'ET_EXEC', firstAddress: 0x400000n });
-  assert.deepEqual(elfLoad(reader(elf([]))), { type: 'ET_DYN', firstAddress: 0x400000n });
+test('it is told where a file is loaded: at its own addresses or anywhere, with the address of its start', () => {
+  for (const [type, relocated] of [
+    [ET_EXEC, false],
+    [ET_DYN, true],
+  ] as const) {
+    const read = reader(elf([], type));
+    const header = elfHeader(read);
+    assert.equal(header?.relocated, relocated);
+    assert.equal(header && firstAddress(read, header), 0x400000);
+  }
 });
 
-test('other files, and files of 32 bits, are a ParseError', () => {
+test('other files, files of 32 bits, and ones that are cut short have no header and no sections', () => {
   const narrow = elf([]);
   narrow[4] = 1;
-  for (const file of [narrow, new Uint8Array(64), elf([], 1)]) assert.throws(() => elfLoad(reader(file)), ParseError);
-  everyTruncationFails(elf([DYNAMIC]).slice(0, 64 + 112), (part) => elfLoad(reader(part)));
+  for (const file of [narrow, new Uint8Array(64), elf([], 1), elf([DYNAMIC]).slice(0, 63)]) {
+    assert.equal(elfHeader(reader(file)), undefined);
+    assert.deepEqual(namedSections(reader(file)), new Map());
+  }
+  assert.throws(() => namedSections(reader(elf([DYNAMIC]).slice(0, 4100))), ParseError);
 });
 
-test('a file with any bytes changed gives a symbol, none, or a ParseError, and ends', () => {
+test('a file with any bytes changed gives sections, none, or a ParseError, and ends', () => {
   const whole = elf([DYNAMIC, FULL]);
   const change = fc.tuple(fc.nat(whole.length - 1), fc.nat(255));
   fc.assert(
     fc.property(fc.array(change, { minLength: 1, maxLength: 30 }), (changes) => {
       const file = whole.slice();
       for (const [at, byte] of changes) file[at] = byte;
+      const read = reader(file);
       for (const ask of [
-        () => elfSymbol(reader(file), '_PyRuntime'),
-        () => elfSection(reader(file), '.PyRuntime'),
-        () => elfLoad(reader(file)),
-        () => elfImports(reader(file), new Set(['connect'])),
+        () => namedSections(read),
+        () => elfImports(read, new Set(['connect'])),
+        () => {
+          const header = elfHeader(read);
+          if (header) firstAddress(read, header);
+        },
       ])
         onlyParseErrors(ask);
     }),

@@ -3,7 +3,8 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/model/errors.ts';
-import { elfSymbol, type ReadAt } from '../../src/parse/elf-symbols.ts';
+import type { ReadAt } from '../../src/parse/elf-file.ts';
+import { elfSymbol } from '../../src/parse/elf-symbols.ts';
 
 type Sym = { name: string; address: number; size?: number; isDefined?: boolean };
 

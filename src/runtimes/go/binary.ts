@@ -1,13 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { ParseError, SystemError } from '../../model/errors.ts';
-import {
-  FILE_HEADER_SIZE,
-  nameSections,
-  parseSectionHeaders,
-  parseSectionTable,
-  SECTION_HEADER_SIZE,
-  type Section,
-} from '../../parse/elf-sections.ts';
+import { type ElfSection, namedSections } from '../../parse/elf-file.ts';
 import { type GoBuild, parseBuildInfo } from '../../parse/go/build-info.ts';
 
 /** What the executable of a Go program says. `hasPprof` is absent where it cannot be told. */
@@ -34,9 +27,9 @@ export function readGoBinary(pid: number): GoBinary {
     throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `open ${path}`);
   }
   try {
-    const sections = readSections(fd);
+    const sections = namedSections((offset, length) => readAt(fd, offset, length));
     const build = buildOf(fd, sections);
-    const table = sections.find(({ name }) => FUNCTION_TABLES.includes(name));
+    const table = FUNCTION_TABLES.map((name) => sections.get(name)).find((it) => it !== undefined);
     const hasPprof = table && contains(fd, table, HANDLER);
     return { ...(build && { build }), ...(hasPprof !== undefined && { hasPprof }) };
   } catch (error) {
@@ -56,27 +49,21 @@ function readAt(fd: number, offset: number, length: number): Uint8Array {
   }
 }
 
-function readSections(fd: number): Section[] {
-  const table = parseSectionTable(readAt(fd, 0, FILE_HEADER_SIZE));
-  if (!table) return [];
-  const { headers, names } = parseSectionHeaders(readAt(fd, table.offset, table.count * SECTION_HEADER_SIZE), table);
-  return names ? nameSections(headers, readAt(fd, names.offset, Math.min(names.size, MOST_INFO))) : [];
-}
-
-function buildOf(fd: number, sections: readonly Section[]): GoBuild | undefined {
-  const info = sections.find(({ name }) => name === '.go.buildinfo');
+function buildOf(fd: number, sections: ReadonlyMap<string, ElfSection>): GoBuild | undefined {
+  const info = sections.get('.go.buildinfo');
   if (!info) return undefined;
   const at = (address: bigint, length: number): Uint8Array | undefined => {
-    const inside = sections.find(
-      (it) => it.address > 0n && address >= it.address && address < it.address + BigInt(it.size),
+    const wanted = Number(address);
+    const inside = [...sections.values()].find(
+      (it) => it.address > 0 && wanted >= it.address && wanted < it.address + it.size,
     );
-    return inside && readAt(fd, inside.offset + Number(address - inside.address), length);
+    return inside && readAt(fd, inside.offset + wanted - inside.address, length);
   };
   return parseBuildInfo(readAt(fd, info.offset, Math.min(info.size, MOST_INFO)), at);
 }
 
 /** Whether a text is in a section; undefined where the section is too large to say no. */
-function contains(fd: number, { offset, size }: Section, text: string): boolean | undefined {
+function contains(fd: number, { offset, size }: ElfSection, text: string): boolean | undefined {
   const searched = Math.min(size, MOST_SEARCHED);
   for (let at = 0; at < searched; at += PIECE) {
     // Pieces overlap, so that a text on their border is found.

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { SystemError } from '../../model/errors.ts';
-import { elfSymbol, type ReadAt } from '../../parse/elf-symbols.ts';
+import type { ReadAt } from '../../parse/elf-file.ts';
+import { elfSymbol } from '../../parse/elf-symbols.ts';
 import { watchedSignals } from '../../parse/node/signal-tree.ts';
 import { VERSION_OVERLAP, versionIn } from '../../parse/node/version.ts';
 

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { ParseError, SystemError } from '../../model/errors.ts';
-import { elfLoad, elfSection, elfSymbol } from '../../parse/elf-file.ts';
+import { elfHeader, firstAddress, namedSections, type ReadAt } from '../../parse/elf-file.ts';
+import { elfSymbol } from '../../parse/elf-symbols.ts';
 import type { Mapping } from '../../parse/memory-maps.ts';
 
 /** The file that holds an interpreter, with where it is mapped. */
@@ -41,18 +42,17 @@ export type Symbols = { runtime?: number; version?: number };
 /** Addresses of what the interpreter keeps its state in, and of its version (`hasVersion`: from 3.11 on). */
 export const readSymbols = (pid: number, image: Image, hasVersion: boolean): Symbols =>
   withImage(pid, image, (read) => {
-    const { type, firstAddress } = elfLoad(read);
-    const base = type === 'ET_EXEC' ? 0 : image.mapping.start - Number(firstAddress);
-    const at = (value: bigint | undefined) => value && base + Number(value);
-    const runtime = at(elfSymbol(read, '_PyRuntime')?.value ?? elfSection(read, '.PyRuntime')?.address);
-    const version = hasVersion ? at(elfSymbol(read, 'Py_Version')?.value) : undefined;
+    const header = elfHeader(read);
+    if (!header) throw new ParseError(image.path, 'no ELF file of 64 bits');
+    const base = header.relocated ? image.mapping.start - firstAddress(read, header) : 0;
+    const at = (address: number | undefined) => (address ? base + address : undefined);
+    const runtime = at(elfSymbol(read, '_PyRuntime')?.address ?? namedSections(read).get('.PyRuntime')?.address);
+    const version = hasVersion ? at(elfSymbol(read, 'Py_Version')?.address) : undefined;
     return { ...(runtime && { runtime }), ...(version && { version }) };
   });
 
-type Read = (offset: number, length: number) => Uint8Array;
-
 /** Reads from a file that a process has mapped. */
-export function withImage<T>(pid: number, image: Image, use: (read: Read) => T): T {
+export function withImage<T>(pid: number, image: Image, use: (read: ReadAt) => T): T {
   const fd = openImage(pid, image);
   try {
     return use((offset, length) => {
