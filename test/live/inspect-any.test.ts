@@ -8,7 +8,7 @@ import { liveMachine } from '../../src/app/machine.ts';
 import type { Inside, Strand } from '../../src/model/inside.ts';
 import { inspectThreads } from '../../src/runtimes/any/inspect.ts';
 import { subjectOf } from './inside.ts';
-import { lookAsNobody, NOBODY, type Program, startReady, workshop } from './program.ts';
+import { lookAsNobody, NOBODY, type Program, startReady, stopProcess, workshop } from './program.ts';
 import { missing } from './workload.ts';
 
 type Said = { pid: number; held: number; listener: number; peer: number; tids: [number, number] };
@@ -149,7 +149,7 @@ test('a stopped process is read like any other, and stays stopped', { skip }, as
   const said = await startReady<Said>([program, 'poll']);
   try {
     const { subject } = await subjectOf(said.pid, 'read');
-    said.child.kill('SIGSTOP');
+    stopProcess(said.pid);
     await untilStopped(said.pid);
     const inside = inspectThreads(subject);
     assert.ok(inside.strands?.every(({ kernelState }) => kernelState === 'stopped'));

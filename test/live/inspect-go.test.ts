@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { Depth, Inside } from '../../src/model/inside.ts';
 import { inspectGo } from '../../src/runtimes/go/inspect.ts';
 import { subjectOf } from './inside.ts';
-import { type Program, startReady, workshop } from './program.ts';
+import { type Program, startReady, stopProcess, workshop } from './program.ts';
 import { missing } from './workload.ts';
 
 type Said = { pid: number; profiles: string };
@@ -94,7 +94,7 @@ test('a stopped one is not asked', { skip }, async () => {
   const said = await startReady<Said>([program, '127.0.0.1:0']);
   try {
     const { subject, announced } = await subjectOf(said.pid, 'attach');
-    said.child.kill('SIGSTOP');
+    stopProcess(said.pid);
     const inside = await inspectGo(subject);
     assert.deepEqual([inside.gaps[0]?.code, inside.attachments, announced], ['INSIDE_REFUSED', [], []]);
   } finally {

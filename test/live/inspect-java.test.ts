@@ -29,6 +29,7 @@ import {
   stateOf,
   waitFor,
 } from './java.ts';
+import { stopProcess } from './program.ts';
 import { missing } from './workload.ts';
 
 const skip =
@@ -294,7 +295,7 @@ test('of two JVMs with one number that share /tmp, the one that does not listen 
 test('a JVM that is stopped is refused, and nothing is sent to it', { skip }, () =>
   playing('silent', {}, async (jvm) => {
     const before = stateOf(jvm);
-    process.kill(jvm.pid, 'SIGSTOP');
+    stopProcess(jvm.pid);
     await waitFor(() => /^State:\tT/m.test(readFileSync(`/proc/${jvm.pid}/status`, 'utf8')), 'the stop');
     const inside = await inspect(jvm, 'deep');
     assert.deepEqual(codes(inside), ['INSIDE_REFUSED']);

@@ -4,7 +4,7 @@ import { inspectThreads } from '../../src/runtimes/any/inspect.ts';
 import { inspectNative } from '../../src/runtimes/native/inspect.ts';
 import type { Subject } from '../../src/runtimes/subject.ts';
 import { subjectOf } from './inside.ts';
-import { type Program, startReady, workshop } from './program.ts';
+import { type Program, startReady, stopProcess, workshop } from './program.ts';
 import { missing } from './workload.ts';
 
 type Said = { pid: number };
@@ -115,7 +115,7 @@ test('no stack is read unless a pause was allowed, and none of a process that is
       assert.deepEqual([gaps.map(({ code }) => code), attachments, announced], [['INSIDE_NOT_ASKED'], [], []]);
     }
     const { subject } = await subjectOf(said.pid, 'deep');
-    said.child.kill('SIGSTOP');
+    stopProcess(said.pid);
     const { gaps, attachments } = await inspectNative(subject);
     assert.deepEqual([gaps.map(({ code }) => code), attachments], [['INSIDE_REFUSED'], []]);
   } finally {

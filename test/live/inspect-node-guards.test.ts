@@ -15,6 +15,7 @@ import {
   placesOf,
   startNode,
 } from './node-program.ts';
+import { stopProcess } from './program.ts';
 import { missing } from './workload.ts';
 
 // What must not be done to a program is not done, and what goes wrong in between leaves it as it was.
@@ -93,7 +94,7 @@ test('an inspector at a port of its own is found there', () =>
 
 test('a stopped program is refused, and gets no signal that waits for it', () =>
   withProgram(running('halfOpen'), async (program, before) => {
-    process.kill(program.pid, 'SIGSTOP');
+    stopProcess(program.pid);
     while (!/^State:\s+T/m.test(readFileSync(`/proc/${program.pid}/status`, 'latin1'))) await new Promise(setImmediate);
     const { inside } = await look(program.pid, 'attach');
     assert.deepEqual(codes(inside), ['INSIDE_REFUSED']);

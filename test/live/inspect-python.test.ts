@@ -9,6 +9,7 @@ import { build } from '../../eval/build.ts';
 import type { Frame, Inside } from '../../src/model/inside.ts';
 import { inspectPython } from '../../src/runtimes/python/inspect.ts';
 import { subjectOf } from './inside.ts';
+import { stopProcess } from './program.ts';
 import { missing, startProgram } from './workload.ts';
 
 const skip = missing('root', 'python3');
@@ -364,7 +365,7 @@ test(
 test('a stopped program is looked into, and stays stopped', { skip }, () =>
   withProgram([python, PROGRAM, 'threads', '3'], async ({ pid }) => {
     const { subject } = await subjectOf(pid, 'read');
-    process.kill(pid, 'SIGSTOP');
+    stopProcess(pid);
     await untilState(pid, 'T');
     const inside = await inspectPython(subject);
     assert.deepEqual(inside.gaps, []);

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,6 +59,12 @@ export function startReady<Said>(
       resolve({ ...(JSON.parse(said) as Said), child, stop });
     });
   });
+}
+
+/** Stops a process, and returns when it has stopped: the signal is only on its way when kill(2) returns. */
+export function stopProcess(pid: number): void {
+  process.kill(pid, 'SIGSTOP');
+  while (!/^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) spawnSync('true');
 }
 
 /** A folder for what tests make, and C programs of this folder, compiled into it. */
