@@ -79,8 +79,10 @@ export const watchCommand = command(HELP, OPTIONS, async (values, positionals, s
   const pace = readPace(values);
   const { until } = pace;
   const options = await readOptions(values, positionals, surroundings);
-  // What src/bin.ts sets for short runs: a watch is long enough for the optimizing compiler to pay.
+  // Other than src/bin.ts sets for short runs: a watch is long enough for the optimizing compiler to pay, and what a look
+  // makes is garbage at the next.
   setFlagsFromString('--opt');
+  setFlagsFromString('--semi-space-growth-factor=2');
   // First, so that a signal finds somebody who cleans up.
   const ending = endOnSignals();
   const watcher = await Watcher.open(options).catch((error: unknown) => {

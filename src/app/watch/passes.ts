@@ -8,22 +8,24 @@ export class Passes {
   /** The same from before the last look, which did not show them. They have until the next look to leave. */
   #unseen = new Map<number, number>();
   #passed = new Map<number, number>();
-  #told = 0;
+  /** Whether one has left that an earlier look has seen. */
+  #seenLeft = false;
 
-  /** How many entries and exits were told of. */
-  get told(): number {
-    return this.#told;
+  /** Whether what the last look has seen is still all there is: whatever has come since has gone again. */
+  get areAllGone(): boolean {
+    return this.#here.size === 0 && this.#unseen.size === 0 && !this.#seenLeft;
   }
 
   entered(socket: number, inode: number): void {
-    this.#told++;
     this.#here.set(socket, inode);
   }
 
   /** `pid` is whoever closed it. */
   left(socket: number, pid: number): void {
-    this.#told++;
-    if (!this.#here.delete(socket) && !this.#unseen.delete(socket)) return;
+    if (!this.#here.delete(socket) && !this.#unseen.delete(socket)) {
+      this.#seenLeft = true;
+      return;
+    }
     this.#passed.set(pid, (this.#passed.get(pid) ?? 0) + 1);
   }
 
@@ -38,6 +40,7 @@ export class Passes {
     this.#here = new Map();
     this.#unseen = unseen;
     this.#passed = new Map();
+    this.#seenLeft = false;
     return passed;
   }
 }

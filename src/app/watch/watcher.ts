@@ -44,7 +44,6 @@ export class Watcher {
   readonly #drain: NodeJS.Timeout | undefined;
   readonly #passes = new Passes();
   readonly #kept = new KeptPass();
-  #toldBefore = 0;
   #filter: Filter;
   #memory = new Memory();
   #state: WatchState | undefined;
@@ -84,8 +83,7 @@ export class Watcher {
     this.#listen();
     const { source, trace } = this.#trace;
     const lost = source?.takeLost() ?? false;
-    this.#kept.nothingCame = source !== undefined && !lost && this.#passes.told === this.#toldBefore;
-    this.#toldBefore = this.#passes.told;
+    this.#kept.isSame = source !== undefined && !lost && this.#passes.areAllGone;
     const filter = this.#filter;
     const options = { ...this.#options, filter, young: true, memory: this.#memory, repeat: this.#kept };
     const { snapshot, diagnosis } = lookAt(this.#machine, { ...options, ...(filter.pids && { pids: filter.pids }) });

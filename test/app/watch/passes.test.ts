@@ -32,6 +32,24 @@ test('what entered before a look that did not show it, and left after it, has pa
   assert.deepEqual(passes.atLook(nothing), new Map([[812, 1]]));
 });
 
+test('after churn alone what a look has seen is still all there is', () => {
+  const passes = new Passes();
+  assert.equal(passes.areAllGone, true);
+  passes.entered(1, 7);
+  assert.equal(passes.areAllGone, false);
+  passes.left(1, 812);
+  assert.equal(passes.areAllGone, true);
+  passes.entered(2, 8);
+  passes.atLook(nothing);
+  assert.equal(passes.areAllGone, false, 'it came, and the look did not show it');
+  passes.left(2, 812);
+  assert.equal(passes.areAllGone, true);
+  passes.left(3, 812);
+  assert.equal(passes.areAllGone, false, 'one that an earlier look has seen is gone');
+  passes.atLook(nothing);
+  assert.equal(passes.areAllGone, true);
+});
+
 test('an exit without its entry says nothing', () => {
   const passes = new Passes();
   passes.left(1, 812);
