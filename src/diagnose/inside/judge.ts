@@ -150,7 +150,7 @@ const FEW = 5;
 const MANY = 20;
 
 /** Handlers that are stuck and handlers that have returned look alike from outside, where a runtime reads on their behalf. */
-function byGoroutines({ sockets, kind }: Case, strands: Strand[], outside: Judged): Judged | undefined {
+function byGoroutines({ sockets, kind, traits }: Case, strands: Strand[], outside: Judged): Judged | undefined {
   const goroutines = strands.filter((it) => it.kind === 'goroutine');
   if (goroutines.length === 0 || kind !== 'held') return undefined;
   const own = groupStrands(goroutines.filter((it) => ownFrame(it) !== undefined));
@@ -168,7 +168,9 @@ function byGoroutines({ sockets, kind }: Case, strands: Strand[], outside: Judge
     return because(outside, 'stalled', exact ? 'proven' : 'likely', [evidence]);
   }
   const most = Math.max(0, ...own.map(({ count }) => count));
-  if (outside.cause !== 'unknown' || most * 2 > sockets.length || sockets.length < FEW) return undefined;
+  // What lies unread may wait in a queue of the program for a handler that is still to come.
+  const wasRead = traits?.reception === 'read';
+  if (!wasRead || outside.cause !== 'unknown' || most * 2 > sockets.length || sockets.length < FEW) return undefined;
   const evidence = {
     fact: `no more than ${plural(most, 'goroutine')} in the same place, for ${plural(sockets.length, 'socket')}`,
     says: 'the handlers have returned without closing',

@@ -132,6 +132,16 @@ test('without goroutines in their place, handlers have returned and left the con
   assert.deepEqual(toldInside(GO, { strands }), ['missing-close likely 21']);
 });
 
+test('requests that lie unread may be for handlers that are still to come, so nothing is concluded from their absence', () => {
+  const queued: Scene = {
+    stuck: inbound(21, { recvQueue: 263 }),
+    events: EPOLLET | EPOLLIN,
+    holder: { runtime: 'go' },
+  };
+  const strands = [strand(['main.ask /app/main.go:10'], { kind: 'goroutine', count: 4, state: 'IO wait' })];
+  assert.deepEqual(toldInside(queued, { strands }), told(queued));
+});
+
 test('an event loop that was found computing proves the stall, with its line', () => {
   const scene: Scene = { stuck: inbound(12, { recvQueue: 263 }), threads: [thread()], events: EPOLLIN };
   const strands = [strand(['render app.js:7', 'run emit node:events:1'], { state: 'event loop blocked' })];
