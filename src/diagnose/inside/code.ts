@@ -108,11 +108,16 @@ function referring({ sockets }: Case, ties: Ties): CodePlace[] {
     followed++;
     for (const it of by) places.add('refers', [], referenceText(it));
   }
-  const most = places.most.slice(0, MOST_REFERRING);
+  const [first] = places.most;
+  const most = places.most
+    .filter(({ sockets = 0 }) => sockets * FEW_OF_MANY >= (first?.sockets ?? 0))
+    .slice(0, MOST_REFERRING);
   return followed < sockets.length ? most.map((place) => ({ ...place, of: followed })) : most;
 }
 
 const MOST_REFERRING = 2;
+/** What refers to one of ten only is passing by. */
+const FEW_OF_MANY = 5;
 
 function deadlocked({ inside }: Ties): CodePlace[] {
   const inCircle = new Set(inside.deadlocks?.flatMap(({ strands }) => strands));
