@@ -1,5 +1,5 @@
 import type { Case, Cause, Evidence } from '../../model/finding.ts';
-import type { Inside, Strand } from '../../model/inside.ts';
+import type { EndRead, Inside, Strand } from '../../model/inside.ts';
 import { placeText } from '../../model/place-text.ts';
 import { formatNumber, plural } from '../../model/words.ts';
 import type { Judged } from '../judged.ts';
@@ -31,19 +31,26 @@ const because = (
   evidence: [...evidence, ...(outside.cause === cause ? outside.evidence : [])],
 });
 
-/** Ends seen as they were read, of connections that are still open: a few in a row, and not one that was closed. */
+/** Ends seen as they were read, of connections that are still open: a few in a row. */
 const ENOUGH_ENDS = 3;
+/** The thread that read it has read another end since: it has left this one behind. */
+function leftBehind(read: EndRead, all: readonly EndRead[]): boolean {
+  return read.strand !== undefined && all.some((it) => it.strand === read.strand && it.agoMs < read.agoMs);
+}
 
 function byEndReads(subject: Case, ties: Ties, outside: Judged): Judged | undefined {
   const { traits, sockets } = subject;
-  const open = (subject.besides ?? sockets).filter((socket) => ties.endReadOf(socket) !== undefined);
+  const open = [...(subject.besides ?? sockets)].flatMap((socket) => ties.endReadOf(socket) ?? []);
   if (open.length === 0 || (traits && traits.reception !== 'read')) return undefined;
   if (outside.cause !== 'missing-close' && outside.cause !== 'unknown') return undefined;
   const evidence = {
-    fact: `${plural(open.length, 'end')} of these connections ${open.length === 1 ? 'was' : 'were'} read while it was watched, and they are still open`,
+    fact: `${plural(open.length, 'end')} of these connections ${open.length === 1 ? 'was' : 'were'} read while it was watched, and ${open.length === 1 ? 'was' : 'were'} still open a second later and more`,
     says: 'the code that read the end goes on without closing',
   };
-  return because(outside, 'missing-close', open.length >= ENOUGH_ENDS ? 'proven' : 'likely', [evidence]);
+  // Where nothing else speaks for it, each of these threads could still be at work on what it has read.
+  const left =
+    outside.cause === 'missing-close' ? open : open.filter((it) => leftBehind(it, ties.inside.endReads ?? []));
+  return because(outside, 'missing-close', left.length >= ENOUGH_ENDS ? 'proven' : 'likely', [evidence]);
 }
 
 /** What the state of objects speaks about. Who still sends, relays, or has come to a standstill does so whatever their state. */
@@ -146,8 +153,6 @@ function byLoop(strands: Strand[], outside: Judged): Judged | undefined {
 /** So near to the number of sockets, a group of goroutines is the handlers of these. */
 const SAME_NUMBER = 0.1;
 const FEW = 5;
-/** So many, and one more or less, is no chance. */
-const MANY = 20;
 
 /** Handlers that are stuck and handlers that have returned look alike from outside, where a runtime reads on their behalf. */
 function byGoroutines({ sockets, kind }: Case, strands: Strand[], outside: Judged): Judged | undefined {
@@ -162,10 +167,10 @@ function byGoroutines({ sockets, kind }: Case, strands: Strand[], outside: Judge
   if (matching && frame && sockets.length > 1 && doubtful) {
     const evidence = {
       fact: `${plural(matching.count, 'goroutine')} ${matching.count === 1 ? 'is' : 'are'} in ${placeText(frame)} (${matching.strand.state ?? 'state unknown'}), for ${plural(sockets.length, 'socket')}`,
-      says: 'the handlers have not returned: whoever waits there cannot close',
+      says: 'as many as if each belonged to one of them: handlers that have not returned',
     };
-    const exact = sockets.length >= MANY && Math.abs(matching.count - sockets.length) <= 1;
-    return because(outside, 'stalled', exact ? 'proven' : 'likely', [evidence]);
+    // Never sure: each connection may have a second goroutine, which waits to write while the one that read has returned.
+    return because(outside, 'stalled', 'likely', [evidence]);
   }
   const most = Math.max(0, ...own.map(({ count }) => count));
   if (outside.cause !== 'unknown' || most * 2 > sockets.length || sockets.length < FEW) return undefined;
@@ -183,7 +188,7 @@ function byThreads(strands: Strand[], outside: Judged): Judged {
   const resting = threads.filter(isAtRest);
   if (resting.length === threads.length && outside.confidence !== 'proven') {
     const evidence = {
-      fact: `all ${plural(threads.length, 'thread')} of the program rest in their pools`,
+      fact: `all ${plural(threads.length, 'thread')} with a stack rest in their pools`,
       says: 'they wait for work, and none of them is stuck',
     };
     return { cause: 'unknown', confidence: 'undecided', evidence: [evidence] };

@@ -26,5 +26,8 @@ export function stepsInCode(cause: Cause, code: readonly CodePlace[] = []): Next
     /^waits to (?:receive|connect|send)/.test(first.what ?? '')
   )
     return [{ why: `give the call in ${place} a time-out` }];
+  const waitsForLock = first.role === 'waits' && /^waits for (?!events|a child)/.test(first.what ?? '');
+  if (waitsForLock && cause === 'stalled' && (first.strands ?? 0) > 1)
+    return [{ why: `find out who has what ${place} waits for, and does not let go` }];
   return [];
 }

@@ -70,14 +70,13 @@ test('idle connections of a pool are a stale pool, however many there are', () =
 });
 
 test('ends that were read while it was watched prove a missing close from three on', () => {
-  const read = (count: number): Partial<Inside> => ({
+  const read = (count: number, agoMs = 2000): Partial<Inside> => ({
     watchedMs: 5000,
-    endReads: READ.stuck
-      .slice(0, count)
-      .map(({ peer }) => ({ peer, frames: [frame('App.serve App.java:42')], agoMs: 100 })),
+    endReads: READ.stuck.slice(0, count).map(({ peer }) => ({ peer, frames: [frame('App.serve App.java:42')], agoMs })),
   });
   assert.deepEqual(toldInside(READ, read(2)), ['missing-close likely 12']);
   assert.deepEqual(toldInside(READ, read(3)), ['missing-close proven 12']);
+  assert.deepEqual(toldInside(READ, read(3, 100)), ['missing-close likely 12'], 'it may be about to close them');
   const [finding] = findingsWith(inside(read(3)), snapshotOf(READ));
   assert.equal(finding?.code?.[0]?.role, 'read-end');
   assert.equal(finding.code[0].frame?.line, 42);
@@ -122,7 +121,7 @@ test('as many goroutines in one place as there are sockets are their handlers, a
     }),
     strand(['main.main /app/main.go:10'], { kind: 'goroutine', state: 'IO wait' }),
   ];
-  assert.deepEqual(toldInside(GO, { strands }), ['stalled proven 21']);
+  assert.deepEqual(toldInside(GO, { strands }), ['stalled likely 21']);
   const [finding] = findingsWith(inside({ strands }), snapshotOf(GO));
   assert.deepEqual(finding?.code?.[0]?.frame?.function, 'main.handle');
 });
