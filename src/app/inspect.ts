@@ -48,11 +48,17 @@ export async function inspect(machine: Machine, options: InspectOptions): Promis
     inspections.push(await lookInto(machine, process, first, options));
   }
   // While a process was asked, its connections have gone on.
-  const seen = options.depth === 'read' ? first : again(machine, options.pids, limits, first);
+  const later = options.depth === 'read' ? first : again(machine, options.pids, limits);
+  const seen = later ?? first;
   const snapshot = options.numeric ? withoutNames(seen) : seen;
   const inside = new Map(inspections.map(({ process, inside }) => [process.pid, inside]));
   const diagnosis = diagnose(snapshot, limits, inside);
-  diagnosis.gaps = [...diagnosis.gaps, ...leftOut(targets), ...inspections.flatMap(gapsOf)];
+  diagnosis.gaps = [
+    ...diagnosis.gaps,
+    ...(later ? [] : [endedMeanwhile(options.pids)]),
+    ...leftOut(targets),
+    ...inspections.flatMap(gapsOf),
+  ];
   return { snapshot, diagnosis, limits, rows: () => socketRows(diagnosis), inspections };
 }
 
@@ -72,15 +78,22 @@ function captureOf(machine: Machine, named: number[], { stuckAfterMs }: Limits):
 
 const MOST_TRIES = 3;
 
-/** What was seen before, where a process has ended meanwhile. */
-function again(machine: Machine, pids: number[], limits: Limits, before: Snapshot): Snapshot {
+/** Undefined where a process has ended meanwhile. */
+function again(machine: Machine, pids: number[], limits: Limits): Snapshot | undefined {
   try {
     return captureOf(machine, pids, limits);
   } catch (error) {
-    if (error instanceof UnclosedError && error.code === 'NO_SUCH_PROCESS') return before;
+    if (error instanceof UnclosedError && error.code === 'NO_SUCH_PROCESS') return undefined;
     throw error;
   }
 }
+
+const endedMeanwhile = (pids: number[]): Gap => ({
+  code: 'INSIDE_FAILED',
+  what: `pid ${pids.join(' or ')} has ended while it was looked into`,
+  effect: 'the report is of the moment before',
+  remedy: 'look at the process that runs now',
+});
 
 /** Workers are children of the process that people know. */
 function withDescendants(machine: Machine, pids: number[]): number[] {

@@ -73,11 +73,11 @@ function epollLines({ epoll, unwatched }: Inside, { width }: ReportOptions): str
     const reading = stuck.filter(({ events }) => (events & EPOLLIN) !== 0).length;
     const off =
       reading === stuck.length ? '' : `, ${formatNumber(stuck.length - reading)} of them without asking to read`;
-    return `epoll set ${fd} knows ${formatNumber(stuck.length)} of the stuck sockets among ${formatNumber(watched)}${off}`;
+    return `epoll set ${fd} knows ${formatNumber(stuck.length)} of the sockets in CLOSE_WAIT among ${formatNumber(watched)}${off}`;
   });
   const none =
-    unwatched && unwatched.length > 0
-      ? [`${plural(unwatched.length, 'stuck socket is', 'stuck sockets are')} in no epoll set`]
+    epoll && epoll.length > 0 && unwatched && unwatched.length > 0
+      ? [`${plural(unwatched.length, 'socket', 'sockets')} in CLOSE_WAIT, in no epoll set`]
       : [];
   return [...lines, ...none].flatMap((line) => wrap(line, width, 2, 4));
 }

@@ -28,6 +28,6 @@ export function stepsInCode(cause: Cause, code: readonly CodePlace[] = []): Next
     return [{ why: `give the call in ${place} a time-out` }];
   const waitsForLock = first.role === 'waits' && /^waits for (?!events|a child)/.test(first.what ?? '');
   if (waitsForLock && cause === 'stalled' && (first.strands ?? 0) > 1)
-    return [{ why: `find out who has what ${place} waits for, and does not let go` }];
+    return [{ why: `find out what ${place} waits for, who has it, and why it is not given back` }];
   return [];
 }
