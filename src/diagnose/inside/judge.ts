@@ -1,6 +1,7 @@
 import type { Case, Cause, Evidence } from '../../model/finding.ts';
 import type { EndRead, Inside, Strand } from '../../model/inside.ts';
 import { placeText } from '../../model/place-text.ts';
+import type { TcpSocket } from '../../model/socket.ts';
 import { formatNumber, plural } from '../../model/words.ts';
 import type { Judged } from '../judged.ts';
 import { countOf, groupStrands, isAtRest, ownFrame } from './strands.ts';
@@ -77,13 +78,15 @@ function byObjects(subject: Case, ties: Ties, outside: Judged): Judged | undefin
   const ended = objects.filter((it) => it.endDelivered === true && it.writableEnded !== true);
   if (most(ended.length)) {
     const half = ended.every(({ allowHalfOpen }) => allowHalfOpen === true);
-    return because(outside, 'missing-close', 'proven', [
+    const isAnswered = !most(sockets.flatMap((it) => (isUnanswered(it) ? [it] : [])).length);
+    return because(outside, 'missing-close', isAnswered ? 'proven' : 'likely', [
       {
         fact: `the program was told of the end on ${of(ended.length)} (${type}), and has not ended its side`,
         says: half
           ? 'with allowHalfOpen, only the program itself can end them'
           : 'nothing has called end() or destroy() since',
       },
+      ...(isAnswered ? [] : requestsOf(ties)),
     ]);
   }
   const unread = objects.filter((it) => it.neverRead === true);
@@ -106,6 +109,25 @@ function byObjects(subject: Case, ties: Ties, outside: Judged): Judged | undefin
     ]);
   }
   return byAbsence(subject, ties, outside, objects.length);
+}
+
+/** The kernel counts the SYN as a byte that was acknowledged. */
+const SYN = 1;
+
+/** Whoever has not sent anything back may still work on the answer, after which it closes. */
+const isUnanswered = ({ bytesAcked, sendQueue = 0 }: TcpSocket): boolean =>
+  bytesAcked !== undefined && bytesAcked + sendQueue <= SYN;
+
+function requestsOf({ inside }: Ties): Evidence[] {
+  const used = (inside.objects ?? []).filter(({ pool }) => pool?.idle === false);
+  const [first] = used;
+  if (!first) return [];
+  return [
+    {
+      fact: `${plural(used.length, 'connection')} of ${first.pool?.name} ${used.length === 1 ? 'is' : 'are'} in use`,
+      says: 'the program asks others itself, and may wait for them before it answers and closes',
+    },
+  ];
 }
 
 /** Sockets that no object stands for: nothing in the program can close them any more. */
@@ -167,7 +189,7 @@ function byGoroutines({ sockets, kind }: Case, strands: Strand[], outside: Judge
   if (matching && frame && sockets.length > 1 && doubtful) {
     const evidence = {
       fact: `${plural(matching.count, 'goroutine')} ${matching.count === 1 ? 'is' : 'are'} in ${placeText(frame)} (${matching.strand.state ?? 'state unknown'}), for ${plural(sockets.length, 'socket')}`,
-      says: 'as many as if each belonged to one of them: handlers that have not returned',
+      says: 'as many as if each served one of them and had not returned; or those that read have, and left these behind',
     };
     // Never sure: each connection may have a second goroutine, which waits to write while the one that read has returned.
     return because(outside, 'stalled', 'likely', [evidence]);
