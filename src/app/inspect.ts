@@ -56,6 +56,7 @@ export async function inspect(machine: Machine, options: InspectOptions): Promis
   diagnosis.gaps = [
     ...diagnosis.gaps,
     ...(later ? [] : [endedMeanwhile(options.pids)]),
+    ...(options.signal.aborted ? [INTERRUPTED] : []),
     ...leftOut(targets),
     ...inspections.flatMap(gapsOf),
   ];
@@ -87,6 +88,13 @@ function again(machine: Machine, pids: number[], limits: Limits): Snapshot | und
     throw error;
   }
 }
+
+const INTERRUPTED: Gap = {
+  code: 'INSIDE_CUT',
+  what: 'it was interrupted (Ctrl-C, or a signal)',
+  effect: 'what had not been asked by then is not shown, nor are logs: that something is absent here means nothing',
+  remedy: 'run it again',
+};
 
 const endedMeanwhile = (pids: number[]): Gap => ({
   code: 'INSIDE_FAILED',
@@ -157,7 +165,7 @@ async function lookInto(
   const runtime = await (process.runtime && BY_RUNTIME[process.runtime]?.(subject, pprof));
   const inside = joinInside(kernel, runtime);
   const seen = { process, inside, strands: viewsOf(inside, snapshot) };
-  if (!logs) return seen;
+  if (!logs || signal.aborted) return seen;
   const { readLogs } = await import('../runtimes/logs/read.ts');
   return { ...seen, logs: await readLogs(subject, machine.now()) };
 }

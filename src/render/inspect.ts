@@ -48,7 +48,12 @@ function strandLines(views: readonly StrandView[], program: string, { paint, wid
     ...(others > 0 ? [`${formatNumber(others)} more that do something else`] : []),
     ...(resting > 0 ? [`${formatNumber(resting)} at rest or the runtime's own`] : []),
   ];
-  return [...lines, ...(rest.length > 0 ? [paint('dim', `  and ${rest.join(', ')}: --all shows them`)] : [])];
+  return [
+    ...lines,
+    ...(rest.length > 0
+      ? wrap(`and ${rest.join(', ')}: --all shows them`, width, 2, 4).map((it) => paint('dim', it))
+      : []),
+  ];
 }
 
 const SHOWN_NAMES = 3;

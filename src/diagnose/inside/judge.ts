@@ -48,9 +48,11 @@ function byEndReads(subject: Case, ties: Ties, outside: Judged): Judged | undefi
     fact: `${plural(open.length, 'end')} of these connections ${open.length === 1 ? 'was' : 'were'} read while it was watched, and ${open.length === 1 ? 'was' : 'were'} still open a second later and more`,
     says: 'the code that read the end goes on without closing',
   };
-  // Where nothing else speaks for it, each of these threads could still be at work on what it has read.
+  // Where nothing was sent back, or nothing else speaks for it, each of these threads could still be at work on what it has read.
   const left =
-    outside.cause === 'missing-close' ? open : open.filter((it) => leftBehind(it, ties.inside.endReads ?? []));
+    outside.cause === 'missing-close' && !nearlyAll(sockets, isUnanswered)
+      ? open
+      : open.filter((it) => leftBehind(it, ties.inside.endReads ?? []));
   return because(outside, 'missing-close', left.length >= ENOUGH_ENDS ? 'proven' : 'likely', [evidence]);
 }
 
@@ -78,7 +80,7 @@ function byObjects(subject: Case, ties: Ties, outside: Judged): Judged | undefin
   const ended = objects.filter((it) => it.endDelivered === true && it.writableEnded !== true);
   if (most(ended.length)) {
     const half = ended.every(({ allowHalfOpen }) => allowHalfOpen === true);
-    const isAnswered = !most(sockets.flatMap((it) => (isUnanswered(it) ? [it] : [])).length);
+    const isAnswered = !nearlyAll(sockets, isUnanswered);
     return because(outside, 'missing-close', isAnswered ? 'proven' : 'likely', [
       {
         fact: `the program was told of the end on ${of(ended.length)} (${type}), and has not ended its side`,
@@ -117,6 +119,9 @@ const SYN = 1;
 /** Whoever has not sent anything back may still work on the answer, after which it closes. */
 const isUnanswered = ({ bytesAcked, sendQueue = 0 }: TcpSocket): boolean =>
   bytesAcked !== undefined && bytesAcked + sendQueue <= SYN;
+
+const nearlyAll = (sockets: Case['sockets'], is: (socket: TcpSocket) => boolean): boolean =>
+  sockets.flatMap((it) => (is(it) ? [it] : [])).length >= NEARLY_ALL * sockets.length;
 
 function requestsOf({ inside }: Ties): Evidence[] {
   const used = (inside.objects ?? []).filter(({ pool }) => pool?.idle === false);

@@ -23,7 +23,7 @@ export function stepsInCode(cause: Cause, code: readonly CodePlace[] = []): Next
   if (
     first.role === 'waits' &&
     (cause === 'stalled' || cause === 'accept-backlog') &&
-    /^waits to (?:receive|connect|send)/.test(first.what ?? '')
+    /^waits to (?:receive|connect|send) \w+ (?!(?:a )?client\b)/.test(first.what ?? '')
   )
     return [{ why: `give the call in ${place} a time-out` }];
   if (first.role === 'waits' && first.kind === 'goroutine' && cause === 'stalled')
