@@ -1,11 +1,14 @@
 import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { type Bundle, collect } from '../app/bundle.ts';
 import { UnclosedError } from '../model/errors.ts';
 import { formatNumber } from '../model/words.ts';
 import { renderBundleIndex } from '../render/bundle-index.ts';
 import { renderInspectJson } from '../render/inspect-json.ts';
 import { isoTime, jsonText, renderJson } from '../render/json.ts';
+import { type ArchivedFile, tarOf } from '../render/tar.ts';
 import type { Paint } from '../render/text.ts';
 import { command, usage } from './command.ts';
 import { EXIT } from './exit.ts';
@@ -77,11 +80,9 @@ export const bundleCommand = command(HELP, OPTIONS, async (values, positionals, 
   return EXIT.nothing;
 });
 
-type File = { name: string; data: string | Uint8Array };
-
 const plain: Paint = (_style, text) => text;
 
-function filesOf({ seen, surroundings, recording, scrub }: Bundle, time: string): File[] {
+function filesOf({ seen, surroundings, recording, scrub }: Bundle, time: string): ArchivedFile[] {
   const { snapshot, diagnosis, inspections } = seen;
   const rows = seen.rows();
   const page = scrub(inspectPage(seen, { width: 80, paint: plain, all: true }));
@@ -99,10 +100,9 @@ function filesOf({ seen, surroundings, recording, scrub }: Bundle, time: string)
   ];
 }
 
-async function packed(folder: string, files: File[]): Promise<Uint8Array> {
-  const { createTarGzip } = await import('nanotar');
+async function packed(folder: string, files: ArchivedFile[]): Promise<Uint8Array> {
   const named = files.map(({ name, data }) => ({ name: `${folder}/${name}`, data }));
-  return createTarGzip(named, { attrs: { mode: '600', uid: 0, gid: 0 } });
+  return promisify(gzip)(tarOf(named, Date.now()));
 }
 
 /** Before anything is done to the process, for nothing if there is no place for the archive. */
