@@ -6,7 +6,7 @@ import { attempt } from '../kernel/attempt.ts';
 import { type Machine, readText } from '../kernel/machine.ts';
 import { describeHolder, Identities } from '../kernel/process-facts.ts';
 import { readThreads } from '../kernel/threads.ts';
-import { UnclosedError } from '../model/errors.ts';
+import { isDenied, UnclosedError } from '../model/errors.ts';
 import { DEFAULT_LIMITS, type Diagnosis, type Limits } from '../model/finding.ts';
 import type { Depth, Inside } from '../model/inside.ts';
 import type { Inspection } from '../model/inspection.ts';
@@ -41,6 +41,7 @@ const MOST_PROCESSES = 8;
 export async function inspect(machine: Machine, options: InspectOptions): Promise<InspectLook> {
   const limits = options.limits ?? DEFAULT_LIMITS;
   const first = captureOf(machine, options.pids, limits);
+  requireReadable(machine, options.pids);
   const targets = targetsOf(machine, first, diagnose(first, limits), options.pids);
   const inspections: Inspection[] = [];
   for (const process of targets.slice(0, MOST_PROCESSES)) {
@@ -61,6 +62,19 @@ export async function inspect(machine: Machine, options: InspectOptions): Promis
     ...inspections.flatMap(gapsOf),
   ];
   return { snapshot, diagnosis, limits, rows: () => socketRows(diagnosis), inspections };
+}
+
+/** That nothing is stuck in one whose descriptors nobody may read is not known, whatever those below it show. */
+function requireReadable(machine: Machine, pids: number[]): void {
+  for (const pid of pids) {
+    try {
+      machine.list(`/proc/${pid}/fd`);
+    } catch (error) {
+      if (!isDenied(error)) continue; // it has ended, which is told where it is looked into
+      const remedy = 'run as root, as the user of that process, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH';
+      throw new UnclosedError('FDS_DENIED', `/proc/${pid}/fd: permission denied`, remedy, { cause: error });
+    }
+  }
 }
 
 /** Of the named ones and those below them. One of the latter may end between two looks, and is left out then. */

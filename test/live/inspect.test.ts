@@ -142,6 +142,22 @@ test('a bundle holds the report, a recording that can be read, and no secrets of
   assert.equal(JSON.parse(replay.stdout).totals.close_wait >= 23, true);
 });
 
+test('of a process of somebody else it is not said that nothing is stuck', { skip }, async () => {
+  const child = spawn(process.execPath, [BIN, 'inspect', String(process.pid), '--no-logs'], {
+    ...{ uid: 65_534, gid: 65_534, stdio: 'pipe' },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  assert.equal(await new Promise((resolve) => child.on('close', resolve)), 2, out);
+  assert.match(err, /\/proc\/[0-9]+\/fd: permission denied \[FDS_DENIED\]/);
+  assert.equal(out, '');
+});
+
 test('a bundle that cannot be written is refused before anything is looked at', { skip }, async () => {
   const { truth, stop } = await startWorkload('missing-close', { count: 5 });
   try {
