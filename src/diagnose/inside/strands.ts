@@ -1,4 +1,4 @@
-import type { Frame, Inside, Strand } from '../../model/inside.ts';
+import type { Deadlock, Frame, Inside, Strand } from '../../model/inside.ts';
 
 /** Strands that do exactly the same, counted. */
 export type StrandGroup = { strand: Strand; count: number; names: string[]; doing?: string };
@@ -58,6 +58,10 @@ export function groupStrands(
 /** Each connection that is served has a client of its own: those who wait for theirs do the same. */
 const ofAnyClient = (doing: string): string => doing.replace(/\bclient [^ ,]+/g, 'a client');
 
+/** HotSpot calls it a deadlock too where a thread has given its lock a time-out (tryLock), after which it goes on. */
+const isLasting = ({ strands: circle }: Deadlock, strands: readonly Strand[]): boolean =>
+  !strands.some(({ name, state }) => name !== undefined && circle.includes(name) && state?.startsWith('TIMED_WAITING'));
+
 /** What the kernel says of threads and what the runtime says of the same ones, in one: stacks with the calls they end in. */
 export function joinInside(kernel: Inside, runtime: Inside | undefined): Inside {
   if (!runtime) return kernel;
@@ -71,6 +75,7 @@ export function joinInside(kernel: Inside, runtime: Inside | undefined): Inside 
   return {
     ...rest,
     ...runtime,
+    ...(runtime.deadlocks && { deadlocks: runtime.deadlocks.filter((it) => isLasting(it, told)) }),
     strands: [...told, ...seen.values()],
     attachments: [...attachments, ...runtime.attachments],
     gaps: [...gaps, ...runtime.gaps],

@@ -96,3 +96,15 @@ test('what kernel and runtime say of one thread is joined by its number, and not
   assert.equal(joined.attachments.length, 1);
   assert.equal(joinInside(kernel, undefined), kernel);
 });
+
+test('a circle of locks in which one has a time-out ends by itself, and is no deadlock', () => {
+  const circle = (state: string) => {
+    const strands = [
+      strand(['a X.java:1'], { name: 'one', state }),
+      strand(['b X.java:2'], { name: 'two', state: 'WAITING (parking)' }),
+    ];
+    return joinInside(inside({}), inside({ strands, deadlocks: [{ strands: ['one', 'two'] }] })).deadlocks?.length;
+  };
+  assert.equal(circle('WAITING (parking)'), 1);
+  assert.equal(circle('TIMED_WAITING (parking)'), 0);
+});
