@@ -59,7 +59,7 @@ export const bundleCommand = command(HELP, OPTIONS, async (values, positionals, 
   if (toStdout && stdout.isTTY)
     throw usage('an archive is nothing for a terminal', 'unclosed bundle PID -o FILE.tar.gz');
   const { options, done } = await readInspect(values, positionals, surroundings);
-  if (values.output !== undefined && !toStdout) requireNew(values.output);
+  if (!toStdout) requireNew(values.output ?? DEFAULT_PLACE);
   let bundle: Bundle;
   try {
     bundle = await collect({ ...options, keepAddresses: values['keep-addresses'] ?? false });
@@ -105,6 +105,8 @@ async function packed(folder: string, files: ArchivedFile[]): Promise<Uint8Array
   return promisify(gzip)(tarOf(named, Date.now()));
 }
 
+const DEFAULT_PLACE = 'unclosed.tar.gz';
+
 /** Before anything is done to the process, for nothing if there is no place for the archive. */
 function requireNew(path: string): void {
   try {
@@ -112,7 +114,7 @@ function requireNew(path: string): void {
   } catch (error) {
     throw unwritable(path, (error as Error).message, error);
   }
-  if (existsSync(path)) throw unwritable(path, 'is there already');
+  if (path !== DEFAULT_PLACE && existsSync(path)) throw unwritable(path, 'is there already');
 }
 
 const unwritable = (path: string, why: string, cause?: unknown): UnclosedError =>
