@@ -8,7 +8,7 @@ import { recordTape } from './look.ts';
 import { liveMachine } from './machine.ts';
 import { readMachineParameters, readNetnsParameters } from './parameters.ts';
 import { recordingFiles } from './recording.ts';
-import { Scrubber, scrubTape } from './scrub.ts';
+import { replaceWords, Scrubber, scrubTape } from './scrub.ts';
 import { VERSION } from './version.ts';
 
 /** What a maintainer asks for first: which versions, which limits, which kernel parameters. */
@@ -38,18 +38,23 @@ export async function collect(options: InspectOptions & { keepAddresses: boolean
   const scrubber = new Scrubber({ keepAddresses: options.keepAddresses });
   const recording = [...recordingFiles(scrubTape(tape, scrubber), true)];
   const surroundings = surroundingsOf(machine, options.pids);
-  const host = seen.snapshot.host?.name;
+  const words = namesIn(seen.snapshot, scrubber);
   hideNames(seen.snapshot, scrubber);
-  return {
-    seen,
-    surroundings,
-    recording,
-    scrub: (text) => scrubber.text(host === undefined || host.length < 3 ? text : replaceWord(text, host, 'host')),
-  };
+  return { seen, surroundings, recording, scrub: (text) => scrubber.text(replaceWords(text, words)) };
 }
 
-const replaceWord = (text: string, word: string, by: string): string =>
-  text.replace(new RegExp(`(?<![\\w.-])${word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w-])`, 'g'), by);
+/** Below, users are services, which are called as their programs are (login.defs(5), UID_MIN). */
+const FIRST_PERSON = 1000;
+
+/** Names of the host, which lines of logs call by its first label, and of people. */
+function namesIn({ host, processes }: Snapshot, scrubber: Scrubber): Map<string, string> {
+  const words = new Map<string, string>();
+  for (const name of [host?.name, host?.name.split('.')[0]]) if (name) words.set(name, 'host');
+  for (const { uid, user } of processes.values())
+    if (user !== undefined && uid !== undefined && uid >= FIRST_PERSON && user !== 'nobody')
+      words.set(user, `user${scrubber.uid(uid)}`);
+  return words;
+}
 
 /** Command lines hold passwords; names of users and hosts are nobody's business. */
 function hideNames(snapshot: Snapshot, scrubber: Scrubber): void {

@@ -6,7 +6,7 @@ import { attempt } from '../kernel/attempt.ts';
 import { type Machine, readText } from '../kernel/machine.ts';
 import { describeHolder, Identities } from '../kernel/process-facts.ts';
 import { readThreads } from '../kernel/threads.ts';
-import { UnclosedError } from '../model/errors.ts';
+import { isDenied, UnclosedError } from '../model/errors.ts';
 import { DEFAULT_LIMITS, type Diagnosis, type Limits } from '../model/finding.ts';
 import type { Depth, Inside } from '../model/inside.ts';
 import type { Inspection } from '../model/inspection.ts';
@@ -41,6 +41,7 @@ const MOST_PROCESSES = 8;
 export async function inspect(machine: Machine, options: InspectOptions): Promise<InspectLook> {
   const limits = options.limits ?? DEFAULT_LIMITS;
   const first = captureOf(machine, options.pids, limits);
+  requireReadable(machine, options.pids);
   const targets = targetsOf(machine, first, diagnose(first, limits), options.pids);
   const inspections: Inspection[] = [];
   for (const process of targets.slice(0, MOST_PROCESSES)) {
@@ -48,12 +49,32 @@ export async function inspect(machine: Machine, options: InspectOptions): Promis
     inspections.push(await lookInto(machine, process, first, options));
   }
   // While a process was asked, its connections have gone on.
-  const seen = options.depth === 'read' ? first : again(machine, options.pids, limits, first);
+  const later = options.depth === 'read' ? first : again(machine, options.pids, limits);
+  const seen = later ?? first;
   const snapshot = options.numeric ? withoutNames(seen) : seen;
   const inside = new Map(inspections.map(({ process, inside }) => [process.pid, inside]));
   const diagnosis = diagnose(snapshot, limits, inside);
-  diagnosis.gaps = [...diagnosis.gaps, ...leftOut(targets), ...inspections.flatMap(gapsOf)];
+  diagnosis.gaps = [
+    ...diagnosis.gaps,
+    ...(later ? [] : [endedMeanwhile(options.pids)]),
+    ...(options.signal.aborted ? [INTERRUPTED] : []),
+    ...leftOut(targets),
+    ...inspections.flatMap(gapsOf),
+  ];
   return { snapshot, diagnosis, limits, rows: () => socketRows(diagnosis), inspections };
+}
+
+/** That nothing is stuck in one whose descriptors nobody may read is not known, whatever those below it show. */
+function requireReadable(machine: Machine, pids: number[]): void {
+  for (const pid of pids) {
+    try {
+      machine.list(`/proc/${pid}/fd`);
+    } catch (error) {
+      if (!isDenied(error)) continue; // it has ended, which is told where it is looked into
+      const remedy = 'run as root, as the user of that process, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH';
+      throw new UnclosedError('FDS_DENIED', `/proc/${pid}/fd: permission denied`, remedy, { cause: error });
+    }
+  }
 }
 
 /** Of the named ones and those below them. One of the latter may end between two looks, and is left out then. */
@@ -72,15 +93,29 @@ function captureOf(machine: Machine, named: number[], { stuckAfterMs }: Limits):
 
 const MOST_TRIES = 3;
 
-/** What was seen before, where a process has ended meanwhile. */
-function again(machine: Machine, pids: number[], limits: Limits, before: Snapshot): Snapshot {
+/** Undefined where a process has ended meanwhile. */
+function again(machine: Machine, pids: number[], limits: Limits): Snapshot | undefined {
   try {
     return captureOf(machine, pids, limits);
   } catch (error) {
-    if (error instanceof UnclosedError && error.code === 'NO_SUCH_PROCESS') return before;
+    if (error instanceof UnclosedError && error.code === 'NO_SUCH_PROCESS') return undefined;
     throw error;
   }
 }
+
+const INTERRUPTED: Gap = {
+  code: 'INSIDE_CUT',
+  what: 'it was interrupted (Ctrl-C, or a signal)',
+  effect: 'what had not been asked by then is not shown, nor are logs: that something is absent here means nothing',
+  remedy: 'run it again',
+};
+
+const endedMeanwhile = (pids: number[]): Gap => ({
+  code: 'INSIDE_FAILED',
+  what: `pid ${pids.join(' or ')} has ended while it was looked into`,
+  effect: 'the report is of the moment before',
+  remedy: 'look at the process that runs now',
+});
 
 /** Workers are children of the process that people know. */
 function withDescendants(machine: Machine, pids: number[]): number[] {
@@ -144,7 +179,7 @@ async function lookInto(
   const runtime = await (process.runtime && BY_RUNTIME[process.runtime]?.(subject, pprof));
   const inside = joinInside(kernel, runtime);
   const seen = { process, inside, strands: viewsOf(inside, snapshot) };
-  if (!logs) return seen;
+  if (!logs || signal.aborted) return seen;
   const { readLogs } = await import('../runtimes/logs/read.ts');
   return { ...seen, logs: await readLogs(subject, machine.now()) };
 }

@@ -129,6 +129,11 @@ export class Scrubber {
     return text
       .replace(V4, (all) => formatIpv4(this.ipv4(Uint8Array.from(all.split('.'), Number))))
       .replace(V6, (all) => (isIP(all) === 6 ? formatIpv6(this.ipv6(ipv6Bytes(all))) : all))
+      .replace(HOST_BY_ADDRESS, (_, octets) => {
+        const made = formatIpv4(this.ipv4(Uint8Array.from(octets.split('-'), Number)));
+        return `ip-${made.replaceAll('.', '-')}`;
+      })
+      .replace(CUT_ADDRESS, (all) => (this.#keepAddresses ? all : '…'))
       .replace(/(\/home\/|\/Users\/)([^/\s"':]+)/g, (_, before, name) => `${before}${this.#value(name, 'user-')}`)
       .replace(/[\w.+-]+@(?=[\w-]+\.[\w.-]*[a-z])[\w.-]+/gi, (all) => this.#value(all, 'mail-'));
   }
@@ -245,9 +250,29 @@ export class Scrubber {
   }
 }
 
+/** Shorter ones are words of their own too often. */
+const SHORTEST_NAME = 3;
+
+/** Names of people and of the host, wherever they stand as words. */
+export function replaceWords(text: string, words: ReadonlyMap<string, string>): string {
+  let replaced = text;
+  for (const [word, by] of words) {
+    if (word.length < SHORTEST_NAME || /^[0-9]+$/.test(word) || word === 'localhost') continue;
+    const quoted = word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    replaced = replaced.replace(new RegExp(`(?<![\\w.-])${quoted}(?![\\w-])`, 'gi'), by);
+  }
+  return replaced;
+}
+
 const INTERPRETERS = /^(?:python|pypy|node|ruby|php|perl|java|uwsgi|gunicorn)/;
 const V4 = /(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9.]*[0-9])/g;
 const V6 = /(?<![0-9a-zA-Z:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![0-9a-fA-F:]|\.[0-9])/g;
+
+/** What clouds call their hosts: ip-10-0-4-7.ec2.internal. */
+const HOST_BY_ADDRESS = /(?<![\w-])ip-((?:[0-9]{1,3}-){3}[0-9]{1,3})(?![0-9-])/g;
+/** Of what a page has cut, the beginning is left. */
+const CUT_ADDRESS =
+  /(?<![0-9.])(?!127\.)(?:[0-9]{1,3}\.){1,3}[0-9]{0,3}…|(?<![\w:])[0-9a-fA-F]{1,4}:(?:[0-9a-fA-F]{0,4}:)+[0-9a-fA-F]{0,4}…|[\w.+-]+@[\w.-]*…/g;
 
 /** Sixteen bytes of an IPv6 address in text (RFC 4291), without an IPv4 address at its end. */
 function ipv6Bytes(text: string): Uint8Array {

@@ -1,10 +1,14 @@
-import { writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { type Bundle, collect } from '../app/bundle.ts';
 import { UnclosedError } from '../model/errors.ts';
 import { formatNumber } from '../model/words.ts';
 import { renderBundleIndex } from '../render/bundle-index.ts';
 import { renderInspectJson } from '../render/inspect-json.ts';
-import { isoTime, renderJson } from '../render/json.ts';
+import { isoTime, jsonText, renderJson } from '../render/json.ts';
+import { type ArchivedFile, tarOf } from '../render/tar.ts';
 import type { Paint } from '../render/text.ts';
 import { command, usage } from './command.ts';
 import { EXIT } from './exit.ts';
@@ -55,6 +59,7 @@ export const bundleCommand = command(HELP, OPTIONS, async (values, positionals, 
   if (toStdout && stdout.isTTY)
     throw usage('an archive is nothing for a terminal', 'unclosed bundle PID -o FILE.tar.gz');
   const { options, done } = await readInspect(values, positionals, surroundings);
+  if (!toStdout) requireNew(values.output ?? DEFAULT_PLACE);
   let bundle: Bundle;
   try {
     bundle = await collect({ ...options, keepAddresses: values['keep-addresses'] ?? false });
@@ -75,42 +80,57 @@ export const bundleCommand = command(HELP, OPTIONS, async (values, positionals, 
   return EXIT.nothing;
 });
 
-type File = { name: string; data: string | Uint8Array };
-
 const plain: Paint = (_style, text) => text;
 
-function filesOf({ seen, surroundings, recording, scrub }: Bundle, time: string): File[] {
+function filesOf({ seen, surroundings, recording, scrub }: Bundle, time: string): ArchivedFile[] {
   const { snapshot, diagnosis, inspections } = seen;
   const rows = seen.rows();
   const page = scrub(inspectPage(seen, { width: 80, paint: plain, all: true }));
   const short = scrub(inspectPage(seen, { width: 80, paint: plain, all: false }));
+  // Each text for itself: across the marks of JSON, an escaped line break would be the first letter of a name.
+  const json = (text: string): string =>
+    jsonText(JSON.parse(text, (_key, value) => (typeof value === 'string' ? scrub(value) : value)));
   return [
-    { name: 'README.md', data: renderBundleIndex(short, surroundings, inspections, time) },
+    { name: 'README.md', data: renderBundleIndex(short, surroundings, inspections, time, scrub) },
     { name: 'inspect.txt', data: page },
-    { name: 'inspect.json', data: scrub(renderInspectJson(snapshot, diagnosis, inspections, rows)) },
-    { name: 'report.json', data: scrub(renderJson(snapshot, diagnosis, rows)) },
+    { name: 'inspect.json', data: json(renderInspectJson(snapshot, diagnosis, inspections, rows)) },
+    { name: 'report.json', data: json(renderJson(snapshot, diagnosis, rows)) },
     { name: 'machine.json', data: `${JSON.stringify(surroundings, null, 2)}\n` },
     ...recording.map(({ name, bytes }) => ({ name: `recording/${name}`, data: bytes })),
   ];
 }
 
-async function packed(folder: string, files: File[]): Promise<Uint8Array> {
-  const { createTarGzip } = await import('nanotar');
+async function packed(folder: string, files: ArchivedFile[]): Promise<Uint8Array> {
   const named = files.map(({ name, data }) => ({ name: `${folder}/${name}`, data }));
-  return createTarGzip(named, { attrs: { mode: '600', uid: 0, gid: 0 } });
+  return promisify(gzip)(tarOf(named, Date.now()));
 }
+
+const DEFAULT_PLACE = 'unclosed.tar.gz';
+
+/** Before anything is done to the process, for nothing if there is no place for the archive. */
+function requireNew(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw unwritable(path, (error as Error).message, error);
+  }
+  if (path !== DEFAULT_PLACE && existsSync(path)) throw unwritable(path, 'is there already');
+}
+
+const unwritable = (path: string, why: string, cause?: unknown): UnclosedError =>
+  new UnclosedError(
+    'BUNDLE_WRITE',
+    `${path}: ${why}`,
+    'name a new file in a folder that you may write to: -o FILE.tar.gz',
+    { cause },
+  );
 
 /** It holds what not everybody shall read, and does not replace what somebody else has put there. */
 function writeNew(path: string, bytes: Uint8Array): void {
   try {
     writeFileSync(path, bytes, { flag: 'wx', mode: 0o600 });
   } catch (error) {
-    throw new UnclosedError(
-      'BUNDLE_WRITE',
-      `${path}: ${(error as Error).message}`,
-      'name a new file in a folder that you may write to: -o FILE.tar.gz',
-      { cause: error },
-    );
+    throw unwritable(path, (error as Error).message, error);
   }
 }
 

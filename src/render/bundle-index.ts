@@ -3,16 +3,21 @@ import { printable } from './text.ts';
 
 type Versions = { unclosed: string; node: string; kernel: string; arch: string; distribution: string | null };
 
+/** A name may hold what Markdown or HTML obeys. */
+const inCell = (text: string): string =>
+  text.replace(/[\\`*_{}[\]<>()#+!|~&@-]/g, (mark) => `&#${mark.charCodeAt(0)};`);
+
 /** The first page of a bundle, in Markdown: what there is to say, to paste into an issue, and what each file holds. */
 export function renderBundleIndex(
   page: string,
   { unclosed, node, kernel, arch, distribution }: Versions,
   inspections: readonly Inspection[],
   time: string,
+  scrub: (text: string) => string,
 ): string {
   const whom = inspections.map(({ process, inside }) => {
     const runtime = [inside.runtime ?? process.runtime, inside.version].filter((it) => it !== undefined).join(' ');
-    return `| ${printable(process.name)} ${process.pid} | ${runtime || 'not known'} | ${inside.depth} |`;
+    return `| ${inCell(scrub(printable(process.name)))} ${process.pid} | ${runtime || 'not known'} | ${inside.depth} |`;
   });
   return `# Connections that were not closed
 

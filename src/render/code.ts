@@ -55,7 +55,7 @@ function saying({ role, sockets = 0, strands = 0, of = 0, kind = 'thread', what 
 
 /** Words that were found for one, said of several. */
 export const eachOf = (count: number, doing: string): string =>
-  count > 1 && /^(?:wait|sleep|use)s /.test(doing) ? `each ${doing}` : doing;
+  count > 1 && /^(?:wait|sleep|use)s\b/.test(doing) ? `each ${doing}` : doing;
 
 /** Frames of others between those of the program are told in one line, unless all are wanted. */
 export function renderStack(frames: readonly Frame[], { paint, width }: Page, indent: number, all: boolean): string[] {

@@ -48,7 +48,12 @@ function strandLines(views: readonly StrandView[], program: string, { paint, wid
     ...(others > 0 ? [`${formatNumber(others)} more that do something else`] : []),
     ...(resting > 0 ? [`${formatNumber(resting)} at rest or the runtime's own`] : []),
   ];
-  return [...lines, ...(rest.length > 0 ? [paint('dim', `  and ${rest.join(', ')}: --all shows them`)] : [])];
+  return [
+    ...lines,
+    ...(rest.length > 0
+      ? wrap(`and ${rest.join(', ')}: --all shows them`, width, 2, 4).map((it) => paint('dim', it))
+      : []),
+  ];
 }
 
 const SHOWN_NAMES = 3;
@@ -73,11 +78,11 @@ function epollLines({ epoll, unwatched }: Inside, { width }: ReportOptions): str
     const reading = stuck.filter(({ events }) => (events & EPOLLIN) !== 0).length;
     const off =
       reading === stuck.length ? '' : `, ${formatNumber(stuck.length - reading)} of them without asking to read`;
-    return `epoll set ${fd} knows ${formatNumber(stuck.length)} of the stuck sockets among ${formatNumber(watched)}${off}`;
+    return `epoll set ${fd} knows ${formatNumber(stuck.length)} of the sockets in CLOSE_WAIT among ${formatNumber(watched)}${off}`;
   });
   const none =
-    unwatched && unwatched.length > 0
-      ? [`${plural(unwatched.length, 'stuck socket is', 'stuck sockets are')} in no epoll set`]
+    epoll && epoll.length > 0 && unwatched && unwatched.length > 0
+      ? [`${plural(unwatched.length, 'socket', 'sockets')} in CLOSE_WAIT, in no epoll set`]
       : [];
   return [...lines, ...none].flatMap((line) => wrap(line, width, 2, 4));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { captureFrom } from '../../src/app/capture.ts';
-import { Scrubber, scrubTape } from '../../src/app/scrub.ts';
+import { replaceWords, Scrubber, scrubTape } from '../../src/app/scrub.ts';
 import { diagnose } from '../../src/diagnose/diagnose.ts';
 import { encodeDatagram } from '../../src/kernel/answers.ts';
 import { RecordingMachine } from '../../src/kernel/recorder.ts';
@@ -289,6 +289,30 @@ test('home directories and mail addresses in text get stand-ins, the same ones t
   const [first, second, third] = [...scrubbed.matchAll(/\/home\/([^/]+)/g)].map(([, name]) => name);
   assert.equal(first, second);
   assert.notEqual(first, third);
+});
+
+test('of an address or mail address that a page has cut, and of hosts that are called by theirs, nothing is left', () => {
+  const scrubber = new Scrubber();
+  assert.equal(scrubber.text('reset by 203.0.113…'), 'reset by …');
+  assert.equal(scrubber.text('from 203.0.113.7…'), 'from …');
+  assert.equal(scrubber.text('from fd12:3456:789a:…'), 'from …');
+  assert.equal(scrubber.text('to alice@shop.ex…'), 'to …');
+  assert.equal(scrubber.text('at 127.0.0…, 3 of 4…, waits…'), 'at 127.0.0…, 3 of 4…, waits…');
+  assert.match(scrubber.text('ip-172-31-4-7.ec2.internal'), /^ip-10-1-0-[0-9]+\.ec2\.internal$/);
+  assert.equal(new Scrubber({ keepAddresses: true }).text('203.0.113…'), '203.0.113…');
+});
+
+test('names of people and of the host are replaced as words, in either case, and what is no name stays', () => {
+  const words = new Map([
+    ['zebrahost.example', 'host'],
+    ['zebrahost', 'host'],
+    ['alice', 'user10001'],
+    ['x', 'host'],
+  ]);
+  assert.equal(
+    replaceWords('ZebraHost app: /srv/alice/x, zebrahost.example malice alice-2', words),
+    'host app: /srv/user10001/x, host malice alice-2',
+  );
 });
 
 test('of a command line the program, its script and the names of options stay, and nothing that they were given', () => {

@@ -47,6 +47,17 @@ async function logsOf(files: number[], stderr: number | 'pipe' = 'pipe'): Promis
 const folder = (): string => mkdtempSync(join(shop.folder, 'logs-'));
 const stamp = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').replace('.', ',').slice(0, 23);
 
+test('lines without a time that were written a while later make no zone of that while', { skip }, async () => {
+  const now = Date.now();
+  const written = now - 15 * 60_000;
+  const log = openSync(join(folder(), 'app.log'), 'a');
+  writeSync(log, `${stamp(written)} ERROR OSError: [Errno 24] Too many open files\n`);
+  writeSync(log, 'it goes on\n');
+  const { messages } = await logsOf([log]);
+  const own = new Date(written).getTimezoneOffset() * 60_000;
+  assert.ok(Math.abs((messages[0]?.first ?? 0) - (written + own)) < 2, `${messages[0]?.first} for ${written + own}`);
+});
+
 test('standard error and an open log are read, with counts, times, sources and a masked example', {
   skip,
 }, async () => {

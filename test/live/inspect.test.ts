@@ -57,7 +57,7 @@ test('the JSON form fits its schema, and the same process is the same afterwards
   const { truth, stop } = await startWorkload('missing-close', { count: 23, args: ['--seconds-before', '1.5'] });
   try {
     const status = (): string =>
-      readFileSync(`/proc/${truth.pid}/status`, 'latin1').replace(/^(?:Vm|Rss|.*ctxt|Hugetlb).*$/gm, '');
+      readFileSync(`/proc/${truth.pid}/status`, 'latin1').replace(/^(?:Vm|Rss|SigQ|.*ctxt|Hugetlb).*$/gm, '');
     const before = status();
     const run = await unclosed('inspect', '--json', '--stuck-after', '1s', String(truth.pid));
     assert.equal(run.code, 1, run.stderr);
@@ -140,6 +140,74 @@ test('a bundle holds the report, a recording that can be read, and no secrets of
   const replay = await unclosed('--from', join(at, 'recording'), '--stuck-after', '1s', '--json');
   assert.equal(replay.code, 1, replay.stderr);
   assert.equal(JSON.parse(replay.stdout).totals.close_wait >= 23, true);
+});
+
+test('of a process of somebody else it is not said that nothing is stuck', { skip }, async () => {
+  const child = spawn(process.execPath, [BIN, 'inspect', String(process.pid), '--no-logs'], {
+    ...{ uid: 65_534, gid: 65_534, stdio: 'pipe' },
+  });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  assert.equal(await new Promise((resolve) => child.on('close', resolve)), 2, out);
+  assert.match(err, /\/proc\/[0-9]+\/fd: permission denied \[FDS_DENIED\]/);
+  assert.equal(out, '');
+});
+
+test('a bundle that cannot be written is refused before anything is looked at', { skip }, async () => {
+  const { truth, stop } = await startWorkload('missing-close', { count: 5 });
+  try {
+    const run = await unclosed('bundle', String(truth.pid), '--deep', '-o', join(folder, 'nowhere', 'leak.tar.gz'));
+    assert.equal(run.code, 2, run.stdout);
+    assert.match(run.stderr, /^unclosed: .*leak\.tar\.gz.* \[BUNDLE_WRITE\]/);
+  } finally {
+    await stop();
+  }
+});
+
+test('names that look like marks of JSON, Markdown or a mail address leave a bundle whole', { skip }, async () => {
+  // prctl(PR_SET_NAME)
+  const named =
+    'import ctypes; ctypes.CDLL(None).prctl(15, b"a|`b`\\nbob@x.org", 0, 0, 0); print("READY", flush=True); input()';
+  const child = spawn('python3', ['-c', named], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const path = join(folder, 'nasty.tar.gz');
+  try {
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    const run = await unclosed('bundle', String(child.pid), '-o', path, '--no-logs');
+    assert.equal(run.code, 0, run.stderr);
+  } finally {
+    child.kill('SIGKILL');
+  }
+  const files = await parseTarGzip(readFileSync(path));
+  const textOf = (name: string): string => files.find((file) => file.name.endsWith(`/${name}`))?.text ?? '';
+  for (const name of ['inspect.json', 'report.json']) {
+    assert.ok(JSON.parse(textOf(name)));
+    assert.doesNotMatch(textOf(name), /bob@/);
+  }
+  const [row = ''] = textOf('README.md').match(/^\| a.*\|$/m) ?? [];
+  assert.equal(row.split('|').length, 5, row);
+  assert.doesNotMatch(row, /`|bob/);
+});
+
+test('a look that is interrupted says so, and that nothing can be concluded from what is absent', {
+  skip,
+}, async () => {
+  const { truth, stop } = await startWorkload('missing-close', { count: 5 });
+  try {
+    const { inspect } = await import('../../src/app/inspect.ts');
+    const { liveMachine } = await import('../../src/app/machine.ts');
+    const { diagnosis, inspections } = await inspect(await liveMachine(), {
+      ...{ pids: [truth.pid], depth: 'read', logs: true, announce: () => {}, signal: AbortSignal.abort() },
+    });
+    assert.equal(inspections.length, 0);
+    assert.ok(diagnosis.gaps.some(({ what }) => what.startsWith('it was interrupted')));
+  } finally {
+    await stop();
+  }
 });
 
 test('a bundle goes through a pipe, and says on standard error what it is', { skip }, async () => {

@@ -102,7 +102,7 @@ const EVERYTHING: Inside = inside({
     }),
   ),
   objectsComplete: true,
-  endReads: [{ peer: endpoint('10.0.0.5:40000'), frames: [frame('read')], agoMs: 20 }],
+  endReads: [{ peer: endpoint('10.0.0.5:40000'), frames: [frame('read')], agoMs: 2000 }],
   watchedMs: 5000,
   classes: [{ name: 'java.net.Socket', count: 3 }],
   pools: [{ name: 'HikariCP' }],

@@ -54,7 +54,7 @@ const SEEN = inside({
   watchedMs: 5000,
   endReads: STUCK.stuck.slice(0, 4).map(({ peer }) => ({
     peer,
-    agoMs: 10,
+    agoMs: 2000,
     frames: [frame('run java.net.Socket.read'), frame('com.shop.Feed.pump Feed.java:77')],
   })),
   classes: [{ name: 'java.net.Socket', count: 230, change: 12 }],

@@ -141,6 +141,8 @@ function loops(strands: readonly Strand[]): CodePlace[] {
 /** Threads that do nothing but take in what comes are not what is wrong. */
 const isReady = ({ call }: Strand): boolean => call?.kind === 'accept' || call?.kind === 'events';
 
+const isOnClient = (doing = ''): boolean => /^waits to receive from (?:a )?client\b/.test(doing);
+
 function waiting({ inside }: Ties, words: StrandWords): CodePlace[] {
   const inCircle = new Set(inside.deadlocks?.flatMap(({ strands }) => strands));
   const working = (inside.strands ?? []).filter(
@@ -148,7 +150,10 @@ function waiting({ inside }: Ties, words: StrandWords): CodePlace[] {
   );
   const of = working.reduce((sum, it) => sum + countOf(it), 0);
   const telling = working.filter((it) => ownFrame(it) !== undefined && !isReady(it));
-  return groupStrands(telling, (it) => words.of(it)).flatMap(({ strand, count, doing }) => {
+  const groups = groupStrands(telling, (it) => words.of(it));
+  // Who waits for a client to ask is mostly at rest, and there are many of them.
+  groups.sort((a, b) => Number(isOnClient(a.doing)) - Number(isOnClient(b.doing)));
+  return groups.flatMap(({ strand, count, doing }) => {
     const frame = ownFrame(strand);
     if (!frame) return [];
     return {

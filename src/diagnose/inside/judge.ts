@@ -1,6 +1,7 @@
 import type { Case, Cause, Evidence } from '../../model/finding.ts';
-import type { Inside, Strand } from '../../model/inside.ts';
+import type { EndRead, Inside, Strand } from '../../model/inside.ts';
 import { placeText } from '../../model/place-text.ts';
+import type { TcpSocket } from '../../model/socket.ts';
 import { formatNumber, plural } from '../../model/words.ts';
 import type { Judged } from '../judged.ts';
 import { countOf, groupStrands, isAtRest, ownFrame } from './strands.ts';
@@ -31,19 +32,28 @@ const because = (
   evidence: [...evidence, ...(outside.cause === cause ? outside.evidence : [])],
 });
 
-/** Ends seen as they were read, of connections that are still open: a few in a row, and not one that was closed. */
+/** Ends seen as they were read, of connections that are still open: a few in a row. */
 const ENOUGH_ENDS = 3;
+/** The thread that read it has read another end since: it has left this one behind. */
+function leftBehind(read: EndRead, all: readonly EndRead[]): boolean {
+  return read.strand !== undefined && all.some((it) => it.strand === read.strand && it.agoMs < read.agoMs);
+}
 
 function byEndReads(subject: Case, ties: Ties, outside: Judged): Judged | undefined {
   const { traits, sockets } = subject;
-  const open = (subject.besides ?? sockets).filter((socket) => ties.endReadOf(socket) !== undefined);
+  const open = [...(subject.besides ?? sockets)].flatMap((socket) => ties.endReadOf(socket) ?? []);
   if (open.length === 0 || (traits && traits.reception !== 'read')) return undefined;
   if (outside.cause !== 'missing-close' && outside.cause !== 'unknown') return undefined;
   const evidence = {
-    fact: `${plural(open.length, 'end')} of these connections ${open.length === 1 ? 'was' : 'were'} read while it was watched, and they are still open`,
+    fact: `${plural(open.length, 'end')} of these connections ${open.length === 1 ? 'was' : 'were'} read while it was watched, and ${open.length === 1 ? 'was' : 'were'} still open a second later and more`,
     says: 'the code that read the end goes on without closing',
   };
-  return because(outside, 'missing-close', open.length >= ENOUGH_ENDS ? 'proven' : 'likely', [evidence]);
+  // Where nothing was sent back, or nothing else speaks for it, each of these threads could still be at work on what it has read.
+  const left =
+    outside.cause === 'missing-close' && !nearlyAll(sockets, isUnanswered)
+      ? open
+      : open.filter((it) => leftBehind(it, ties.inside.endReads ?? []));
+  return because(outside, 'missing-close', left.length >= ENOUGH_ENDS ? 'proven' : 'likely', [evidence]);
 }
 
 /** What the state of objects speaks about. Who still sends, relays, or has come to a standstill does so whatever their state. */
@@ -70,13 +80,15 @@ function byObjects(subject: Case, ties: Ties, outside: Judged): Judged | undefin
   const ended = objects.filter((it) => it.endDelivered === true && it.writableEnded !== true);
   if (most(ended.length)) {
     const half = ended.every(({ allowHalfOpen }) => allowHalfOpen === true);
-    return because(outside, 'missing-close', 'proven', [
+    const isAnswered = !nearlyAll(sockets, isUnanswered);
+    return because(outside, 'missing-close', isAnswered ? 'proven' : 'likely', [
       {
         fact: `the program was told of the end on ${of(ended.length)} (${type}), and has not ended its side`,
         says: half
           ? 'with allowHalfOpen, only the program itself can end them'
           : 'nothing has called end() or destroy() since',
       },
+      ...(isAnswered ? [] : requestsOf(ties)),
     ]);
   }
   const unread = objects.filter((it) => it.neverRead === true);
@@ -99,6 +111,28 @@ function byObjects(subject: Case, ties: Ties, outside: Judged): Judged | undefin
     ]);
   }
   return byAbsence(subject, ties, outside, objects.length);
+}
+
+/** The kernel counts the SYN as a byte that was acknowledged. */
+const SYN = 1;
+
+/** Whoever has not sent anything back may still work on the answer, after which it closes. */
+const isUnanswered = ({ bytesAcked, sendQueue = 0 }: TcpSocket): boolean =>
+  bytesAcked !== undefined && bytesAcked + sendQueue <= SYN;
+
+const nearlyAll = (sockets: Case['sockets'], is: (socket: TcpSocket) => boolean): boolean =>
+  sockets.flatMap((it) => (is(it) ? [it] : [])).length >= NEARLY_ALL * sockets.length;
+
+function requestsOf({ inside }: Ties): Evidence[] {
+  const used = (inside.objects ?? []).filter(({ pool }) => pool?.idle === false);
+  const [first] = used;
+  if (!first) return [];
+  return [
+    {
+      fact: `${plural(used.length, 'connection')} of ${first.pool?.name} ${used.length === 1 ? 'is' : 'are'} in use`,
+      says: 'the program asks others itself, and may wait for them before it answers and closes',
+    },
+  ];
 }
 
 /** Sockets that no object stands for: nothing in the program can close them any more. */
@@ -146,8 +180,6 @@ function byLoop(strands: Strand[], outside: Judged): Judged | undefined {
 /** So near to the number of sockets, a group of goroutines is the handlers of these. */
 const SAME_NUMBER = 0.1;
 const FEW = 5;
-/** So many, and one more or less, is no chance. */
-const MANY = 20;
 
 /** Handlers that are stuck and handlers that have returned look alike from outside, where a runtime reads on their behalf. */
 function byGoroutines({ sockets, kind, traits }: Case, strands: Strand[], outside: Judged): Judged | undefined {
@@ -162,10 +194,10 @@ function byGoroutines({ sockets, kind, traits }: Case, strands: Strand[], outsid
   if (matching && frame && sockets.length > 1 && doubtful) {
     const evidence = {
       fact: `${plural(matching.count, 'goroutine')} ${matching.count === 1 ? 'is' : 'are'} in ${placeText(frame)} (${matching.strand.state ?? 'state unknown'}), for ${plural(sockets.length, 'socket')}`,
-      says: 'the handlers have not returned: whoever waits there cannot close',
+      says: 'as many as if each served one of them and had not returned; or those that read have, and left these behind',
     };
-    const exact = sockets.length >= MANY && Math.abs(matching.count - sockets.length) <= 1;
-    return because(outside, 'stalled', exact ? 'proven' : 'likely', [evidence]);
+    // Never sure: each connection may have a second goroutine, which waits to write while the one that read has returned.
+    return because(outside, 'stalled', 'likely', [evidence]);
   }
   const most = Math.max(0, ...own.map(({ count }) => count));
   // What lies unread may wait in a queue of the program for a handler that is still to come.
@@ -185,7 +217,7 @@ function byThreads(strands: Strand[], outside: Judged): Judged {
   const resting = threads.filter(isAtRest);
   if (resting.length === threads.length && outside.confidence !== 'proven') {
     const evidence = {
-      fact: `all ${plural(threads.length, 'thread')} of the program rest in their pools`,
+      fact: `all ${plural(threads.length, 'thread')} with a stack rest in their pools`,
       says: 'they wait for work, and none of them is stuck',
     };
     return { cause: 'unknown', confidence: 'undecided', evidence: [evidence] };

@@ -23,8 +23,13 @@ export function stepsInCode(cause: Cause, code: readonly CodePlace[] = []): Next
   if (
     first.role === 'waits' &&
     (cause === 'stalled' || cause === 'accept-backlog') &&
-    /^waits to (?:receive|connect|send)/.test(first.what ?? '')
+    /^waits to (?:receive|connect|send) \w+ (?!(?:a )?client\b)/.test(first.what ?? '')
   )
     return [{ why: `give the call in ${place} a time-out` }];
+  if (first.role === 'waits' && first.kind === 'goroutine' && cause === 'stalled')
+    return [{ why: `find out what ${place} waits for, and whether who reads from these connections has returned` }];
+  const waitsForLock = first.role === 'waits' && /^waits for (?!events|a child)/.test(first.what ?? '');
+  if (waitsForLock && cause === 'stalled' && (first.strands ?? 0) > 1)
+    return [{ why: `find out what ${place} waits for, who has it, and why it is not given back` }];
   return [];
 }

@@ -3,6 +3,9 @@ import type { EndRead, Inside, SocketObject } from '../../model/inside.ts';
 import type { Process } from '../../model/process.ts';
 import type { Endpoint, TcpSocket } from '../../model/socket.ts';
 
+/** A connection whose end was read a moment ago may be about to be closed. */
+const SETTLED_MS = 1000;
+
 /** Ties the sockets of one process to what stands for them inside: by descriptor, or by their ends. */
 export class Ties {
   readonly inside: Inside;
@@ -20,7 +23,7 @@ export class Ties {
     }
     // A port can be used again: the newest is of the connection that is there now.
     for (const read of [...(inside.endReads ?? [])].sort((a, b) => b.agoMs - a.agoMs))
-      this.#endReads.set(endKey(read.peer), read);
+      if (read.agoMs >= SETTLED_MS) this.#endReads.set(endKey(read.peer), read);
   }
 
   /** An object that keeps the number of a descriptor after it was closed stands for another connection: its peer tells. */

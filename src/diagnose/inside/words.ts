@@ -16,15 +16,17 @@ export class StrandWords {
     this.#servedPorts = new Set(listeners.map(({ local }) => local.port));
   }
 
-  of({ waitsFor, call, busy = 0, kernelState, sleepsIn, state, sinceMs }: Strand): string | undefined {
+  of({ waitsFor, call, busy = 0, kernelState, sleepsIn, state, sinceMs, frames }: Strand): string | undefined {
     const since = sinceMs === undefined ? '' : ` for ${formatDuration(sinceMs)}`;
     if (busy >= SPINNING) return 'uses a whole processor';
     if (waitsFor)
       return `waits for ${waitsFor.lock}${waitsFor.owner === undefined ? '' : `, which ${waitsFor.owner} has`}${since}`;
     if (sleepsIn !== undefined) return `sleeps in the kernel, in ${sleepsIn}`;
     if (kernelState === 'stopped' || kernelState === 'traced') return kernelState;
+    // HotSpot sleeps on a futex, which the kernel cannot tell from a lock.
+    if (SLEEP.test(frames[0]?.function ?? '')) return 'sleeps';
     if (call) return this.#call(call);
-    return state === undefined ? undefined : `${state}${since}`;
+    return state === undefined ? undefined : `${OF_TASKS[state] ?? state}${since}`;
   }
 
   #call({ name, kind, on = [], onCount, timeoutMs, futex }: Call): string {
@@ -47,6 +49,16 @@ export class StrandWords {
     return `${formatEndpoint(peer)}${service === undefined ? '' : ` (${service})`}`;
   }
 }
+
+const SLEEP = /^java\.lang\.Thread\.sleep(?:0|Nanos0?)?$/;
+
+/** What inspect.getcoroutinestate() of Python says. */
+const OF_TASKS: Record<string, string> = {
+  CORO_CREATED: 'has not begun',
+  CORO_RUNNING: 'runs',
+  CORO_SUSPENDED: 'waits for what it awaits',
+  CORO_CLOSED: 'has ended',
+};
 
 const MOST_ENDS = 2;
 

@@ -91,6 +91,9 @@ function addSource(reading: Reading, tail: Tail, form: LineForm, source: Named):
 }
 
 const QUARTER_MS = 15 * 60_000;
+/** Nepal, Eucla and the Chatham Islands, in quarters of an hour east of Greenwich; all others are at half hours. */
+const QUARTER_ZONES: ReadonlySet<number> = new Set([23, 35, 51, 55]);
+const MOST_UNDATED = 2;
 /** A line is written to its file within this time; else the file's own time tells nothing of the zone. */
 const WRITTEN_WITHIN_MS = 2 * 60_000;
 const FARTHEST_ZONE_MS = 14 * 3_600_000;
@@ -102,10 +105,14 @@ const FARTHEST_ZONE_MS = 14 * 3_600_000;
 function zoneOf(text: string, writtenAt: number, now: number): number {
   const own = new Date(writtenAt).getTimezoneOffset() * 60_000;
   const lines = text.slice(-16_384).trimEnd().split('\n').reverse();
-  const last = lines.map((line) => parseLineTime(line, now + FARTHEST_ZONE_MS)).find((time) => time !== undefined);
+  // Lines without a time may have come at any time after: a stack belongs to the line before it, and a message may.
+  const heads = lines.filter((line) => !/^(?:\s|Caused by|Traceback)/.test(line)).slice(0, 1 + MOST_UNDATED);
+  const last = heads.map((line) => parseLineTime(line, now + FARTHEST_ZONE_MS)).find((time) => time !== undefined);
   if (!last || last.zoned) return own;
   const zone = Math.round((writtenAt - last.ms) / QUARTER_MS) * QUARTER_MS;
-  const fits = Math.abs(writtenAt - last.ms - zone) <= WRITTEN_WITHIN_MS && Math.abs(zone) <= FARTHEST_ZONE_MS;
+  const isZone = zone % (2 * QUARTER_MS) === 0 || QUARTER_ZONES.has(-zone / QUARTER_MS);
+  const fits =
+    isZone && Math.abs(writtenAt - last.ms - zone) <= WRITTEN_WITHIN_MS && Math.abs(zone) <= FARTHEST_ZONE_MS;
   return fits ? zone : own;
 }
 

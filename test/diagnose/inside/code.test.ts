@@ -102,3 +102,19 @@ test('of an accept queue, the workers that could accept are told with the line t
   assert.equal(finding?.cause, 'accept-backlog');
   assert.deepEqual([finding.code?.[0]?.frame?.function, finding.code?.[0]?.strands], ['price', 2]);
 });
+
+test('of a stall, threads that wait for their clients to ask come after those that wait for something else', () => {
+  const receiving = (peer: string, local: string, at: string) =>
+    strand([`run recv`, at], {
+      call: { name: 'recvfrom', kind: 'receive', on: [{ fd: 9, local: endpoint(local), peer: endpoint(peer) }] },
+    });
+  const strands = [
+    ...times(5, (i) => receiving(`10.0.0.5:${50_000 + i}`, '10.0.0.1:8000', 'read_head http.py:7')),
+    receiving('10.0.4.7:6379', '10.0.0.1:40000', 'Cache.get cache.py:31'),
+  ];
+  const [first, second] = codeIn(UNREAD, { strands });
+  assert.deepEqual([first?.frame?.function, second?.frame?.function, second?.strands], ['Cache.get', 'read_head', 5]);
+  assert.equal(second?.what, 'waits to receive from a client');
+  const [step] = findingsWith(inside({ strands }), snapshotOf(UNREAD))[0]?.next ?? [];
+  assert.match(step?.why ?? '', /give the call in Cache\.get/);
+});

@@ -36,6 +36,17 @@ test('an object that was told of the end and has not ended its side proves a mis
   assert.match(factsInside(READ, { objects }), /told of the end on 12 of 12 \(net\.Socket\)/);
 });
 
+test('while nothing was sent back, the program may still wait for its own answers: that proves no missing close', () => {
+  const unanswered: Scene = { stuck: inbound(12, { bytesAcked: 1, bytesReceived: 80 }) };
+  const objects = unanswered.stuck.map((it, i) => objectFor(i, it, { endDelivered: true, allowHalfOpen: true }));
+  const [first] = outbound(1);
+  const asked = first ? [objectFor(900, first, { pool: { name: 'http.Agent', idle: false } })] : [];
+  assert.deepEqual(toldInside(unanswered, { objects: [...objects, ...asked] }), ['missing-close likely 12']);
+  assert.match(factsInside(unanswered, { objects: [...objects, ...asked] }), /1 connection of http\.Agent is in use/);
+  const answered: Scene = { stuck: inbound(12, { bytesAcked: 200, bytesReceived: 80 }) };
+  assert.deepEqual(toldInside(answered, { objects }), ['missing-close proven 12']);
+});
+
 test('objects that stand for a few of the sockets prove nothing for the others', () => {
   const objects = READ.stuck.slice(0, 5).map((it, i) => objectFor(i, it, { endDelivered: true }));
   assert.deepEqual(toldInside(READ, { objects }), ['missing-close likely 12']);
@@ -70,14 +81,13 @@ test('idle connections of a pool are a stale pool, however many there are', () =
 });
 
 test('ends that were read while it was watched prove a missing close from three on', () => {
-  const read = (count: number): Partial<Inside> => ({
+  const read = (count: number, agoMs = 2000): Partial<Inside> => ({
     watchedMs: 5000,
-    endReads: READ.stuck
-      .slice(0, count)
-      .map(({ peer }) => ({ peer, frames: [frame('App.serve App.java:42')], agoMs: 100 })),
+    endReads: READ.stuck.slice(0, count).map(({ peer }) => ({ peer, frames: [frame('App.serve App.java:42')], agoMs })),
   });
   assert.deepEqual(toldInside(READ, read(2)), ['missing-close likely 12']);
   assert.deepEqual(toldInside(READ, read(3)), ['missing-close proven 12']);
+  assert.deepEqual(toldInside(READ, read(3, 100)), ['missing-close likely 12'], 'it may be about to close them');
   const [finding] = findingsWith(inside(read(3)), snapshotOf(READ));
   assert.equal(finding?.code?.[0]?.role, 'read-end');
   assert.equal(finding.code[0].frame?.line, 42);
@@ -122,7 +132,7 @@ test('as many goroutines in one place as there are sockets are their handlers, a
     }),
     strand(['main.main /app/main.go:10'], { kind: 'goroutine', state: 'IO wait' }),
   ];
-  assert.deepEqual(toldInside(GO, { strands }), ['stalled proven 21']);
+  assert.deepEqual(toldInside(GO, { strands }), ['stalled likely 21']);
   const [finding] = findingsWith(inside({ strands }), snapshotOf(GO));
   assert.deepEqual(finding?.code?.[0]?.frame?.function, 'main.handle');
 });
@@ -171,4 +181,29 @@ test('a process that was not looked into is judged as before', () => {
   const [before] = findingsWith(inside({ deadlocks: [{ strands: ['a'] }] }), snapshotOf(READ), 999);
   assert.equal(`${before?.cause} ${before?.confidence}`, told(READ)[0]?.replace(/ 12$/, ''));
   assert.equal(before?.code, undefined);
+});
+
+test('ends that threads read which may still work on the answer make a missing close no surer', () => {
+  const unanswered: Scene = { stuck: inbound(12, { bytesAcked: 1, bytesReceived: 80 }) };
+  const read = (strandOf: (i: number) => string): Partial<Inside> => ({
+    watchedMs: 5000,
+    endReads: unanswered.stuck.map(({ peer }, i) => ({
+      ...{ peer, frames: [frame('App.serve App.java:42')], agoMs: 2000 + i, strand: strandOf(i) },
+    })),
+  });
+  assert.deepEqual(
+    toldInside(
+      unanswered,
+      read((i) => `worker-${i}`),
+    ),
+    ['missing-close likely 12'],
+  );
+  assert.deepEqual(
+    toldInside(
+      unanswered,
+      read(() => 'selector'),
+    ),
+    ['missing-close proven 12'],
+    'one thread has read the end of the next',
+  );
 });

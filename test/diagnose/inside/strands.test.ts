@@ -37,12 +37,34 @@ test('equal stacks are one group, the largest first, with counts that the runtim
   );
 });
 
+test('threads that wait for a client each do the same, and those that wait for others do not', () => {
+  const groups = (...doings: string[]) =>
+    groupStrands(doings.map((state) => strand(['read x.py:1'], { state }))).map(
+      ({ count, doing }) => `${count} ${doing}`,
+    );
+  assert.deepEqual(groups('waits to receive from client 10.0.0.1:1', 'waits to receive from client 10.0.0.2:2'), [
+    '2 waits to receive from a client',
+  ]);
+  assert.deepEqual(groups('waits to receive from client 10.0.0.1:1'), ['1 waits to receive from client 10.0.0.1:1']);
+  assert.equal(groups('waits to receive from 10.0.0.1:1', 'waits to receive from 10.0.0.2:2').length, 2);
+});
+
 test('a thread is at rest in a pool of the runtime, but not where the program itself waits for work', () => {
   const pool = 'run java.util.concurrent.ThreadPoolExecutor.getTask';
   assert.ok(isAtRest(strand([pool, 'run java.lang.Thread.run'])));
   assert.ok(!isAtRest(strand([pool, 'Worker.run App.java:4'])));
   assert.ok(!isAtRest(strand([])), 'of a thread without a stack nothing is known');
   assert.ok(isAtRest(strand([], { ofRuntime: true })));
+});
+
+test('a thread of a pool that is in a task of a library is not at rest', () => {
+  const python = 'run _worker concurrent/futures/thread.py:81';
+  assert.ok(isAtRest(strand([python, 'run Thread.run threading.py:975'])));
+  assert.ok(!isAtRest(strand(['lib get requests/api.py:73', 'run _WorkItem.run', python])));
+  const java = 'run java.util.concurrent.ForkJoinPool.runWorker';
+  const park = ['run jdk.internal.misc.Unsafe.park', 'run java.util.concurrent.locks.LockSupport.park'];
+  assert.ok(isAtRest(strand([...park, java])));
+  assert.ok(!isAtRest(strand(['run sun.nio.ch.Net.poll', 'lib org.postgresql.PGStream.receive', java])));
 });
 
 test('what kernel and runtime say of one thread is joined by its number, and nothing is lost', () => {
@@ -73,4 +95,16 @@ test('what kernel and runtime say of one thread is joined by its number, and not
   assert.equal(joined.gaps.length, 1);
   assert.equal(joined.attachments.length, 1);
   assert.equal(joinInside(kernel, undefined), kernel);
+});
+
+test('a circle of locks in which one has a time-out ends by itself, and is no deadlock', () => {
+  const circle = (state: string) => {
+    const strands = [
+      strand(['a X.java:1'], { name: 'one', state }),
+      strand(['b X.java:2'], { name: 'two', state: 'WAITING (parking)' }),
+    ];
+    return joinInside(inside({}), inside({ strands, deadlocks: [{ strands: ['one', 'two'] }] })).deadlocks?.length;
+  };
+  assert.equal(circle('WAITING (parking)'), 1);
+  assert.equal(circle('TIMED_WAITING (parking)'), 0);
 });
