@@ -1,5 +1,13 @@
 import { StructReader } from './bytes.ts';
-import { type ElfSection, elfHeader, elfSections, firstAddress, offsetIn, type ReadAt } from './elf-file.ts';
+import {
+  type ElfSection,
+  elfHeader,
+  elfSections,
+  firstAddress,
+  namedSections,
+  offsetIn,
+  type ReadAt,
+} from './elf-file.ts';
 
 /**
  * A symbol of an executable or library. With `relocated`, `address` counts from where the file was loaded: in memory it is
@@ -88,4 +96,32 @@ function symbolsNamed(
     }
   }
   return found;
+}
+
+/** Tables of what large libraries import and export have 50,000 symbols and 2 MB of names. */
+const MOST_IMPORT_BYTES = 8 << 20;
+/** Functions that are asked for have shorter names. */
+const LONGEST_IMPORT = 40;
+
+/** Which of these functions a 64-bit ELF file takes from others, by its table of dynamic symbols. */
+export function elfImports(read: ReadAt, functions: ReadonlySet<string>): string[] {
+  const sections = namedSections(read);
+  const table = sections.get('.dynsym');
+  const strings = sections.get('.dynstr');
+  if (!table || !strings || table.size > MOST_IMPORT_BYTES || strings.size > MOST_IMPORT_BYTES) return [];
+  const symbols = read(table.offset, table.size).slice();
+  const names = read(strings.offset, strings.size);
+  const found = new Set<string>();
+  const r = new StructReader('Elf64_Sym', symbols);
+  for (let at = 0; at + SYM_SIZE <= symbols.length; at += SYM_SIZE) {
+    r.at(at, at + SYM_SIZE);
+    const start = r.u32();
+    r.skip(2); // st_info, st_other
+    if (r.u16() !== SHN_UNDEF) continue; // it has a section, and so is its own
+    const end = names.indexOf(0, start);
+    if (end < 0 || end - start > LONGEST_IMPORT) continue;
+    const name = String.fromCharCode(...names.subarray(start, end));
+    if (functions.has(name)) found.add(name);
+  }
+  return [...found];
 }

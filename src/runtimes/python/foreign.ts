@@ -1,5 +1,5 @@
 import { attempt } from '../../kernel/attempt.ts';
-import { elfImports } from '../../parse/elf-imports.ts';
+import { elfImports } from '../../parse/elf-symbols.ts';
 import type { Mapping } from '../../parse/memory-maps.ts';
 import { withImage } from './find.ts';
 
