@@ -1,19 +1,8 @@
 import { StructReader } from './bytes.ts';
-import {
-  type ElfSection,
-  elfHeader,
-  elfSections,
-  firstAddress,
-  namedSections,
-  offsetIn,
-  type ReadAt,
-} from './elf-file.ts';
+import { type ElfSection, elfHeader, elfSections, namedSections, offsetIn, type ReadAt } from './elf-file.ts';
 
-/**
- * A symbol of an executable or library. With `relocated`, `address` counts from where the file was loaded: in memory it is
- * at (start of its mapping with offset 0) - `firstAddress` + `address`.
- */
-export type ElfSymbol = { name: string; address: number; size: number; relocated: boolean; firstAddress: number };
+/** A symbol of an executable or library, by the addresses of the file: `loadBias` tells where it is in memory. */
+export type ElfSymbol = { address: number; size: number };
 
 // linux/elf.h
 const SHT_SYMTAB = 2;
@@ -38,11 +27,9 @@ export function elfSymbol(read: ReadAt, name: string): ElfSymbol | undefined {
     const table = sections.find(({ type }) => type === wanted);
     const strings = table && sections[table.link];
     if (!table || !strings) continue;
-    const found = symbolsNamed(read, table, findName(read, strings, name));
-    const [first, ...others] = found;
+    const [first, ...others] = symbolsNamed(read, table, findName(read, strings, name));
     if (!first) continue;
-    if (others.some(({ address }) => address !== first.address)) return undefined;
-    return { name, ...first, relocated: header.relocated, firstAddress: firstAddress(read, header) };
+    return others.every(({ address }) => address === first.address) ? first : undefined;
   }
   return undefined;
 }
@@ -76,12 +63,8 @@ function nextMatch(bytes: Uint8Array, wanted: Uint8Array, from: number): number 
 }
 
 /** Elf64_Sym: st_name 4, st_info 1, st_other 1, st_shndx 2, st_value 8, st_size 8. Half a million of them in Node.js. */
-function symbolsNamed(
-  read: ReadAt,
-  { offset, size }: ElfSection,
-  names: Set<number>,
-): { address: number; size: number }[] {
-  const found: { address: number; size: number }[] = [];
+function symbolsNamed(read: ReadAt, { offset, size }: ElfSection, names: Set<number>): ElfSymbol[] {
+  const found: ElfSymbol[] = [];
   if (names.size === 0) return found;
   const step = CHUNK - (CHUNK % SYM_SIZE);
   for (let start = 0; start < size; start += step) {

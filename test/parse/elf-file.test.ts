@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ParseError } from '../../src/model/errors.ts';
-import { elfHeader, firstAddress, namedSections } from '../../src/parse/elf-file.ts';
+import { elfHeader, loadBias, namedSections } from '../../src/parse/elf-file.ts';
 import { onlyParseErrors } from '../helpers/bytes.ts';
 import { ET_DYN, ET_EXEC, elf, reader, type Table } from '../helpers/elf.ts';
 
@@ -32,16 +32,9 @@ test('a section is found by its name', () => {
   assert.equal(sections.get('.nothing'), undefined);
 });
 
-test('it is told where a file is loaded: at its own addresses or anywhere, with the address of its start', () => {
-  for (const [type, relocated] of [
-    [ET_EXEC, false],
-    [ET_DYN, true],
-  ] as const) {
-    const read = reader(elf([], type));
-    const header = elfHeader(read);
-    assert.equal(header?.relocated, relocated);
-    assert.equal(header && firstAddress(read, header), 0x400000);
-  }
+test('a file that is loaded anywhere lies where its first byte does, another one at its own addresses', () => {
+  assert.equal(loadBias(reader(elf([], ET_EXEC)), 0x400000), 0);
+  assert.equal(loadBias(reader(elf([], ET_DYN)), 0x7f0000000000), 0x7f0000000000 - 0x400000);
 });
 
 test('other files, files of 32 bits, and ones that are cut short have no header and no sections', () => {
@@ -49,6 +42,7 @@ test('other files, files of 32 bits, and ones that are cut short have no header 
   narrow[4] = 1;
   for (const file of [narrow, new Uint8Array(64), elf([], 1), elf([DYNAMIC]).slice(0, 63)]) {
     assert.equal(elfHeader(reader(file)), undefined);
+    assert.equal(loadBias(reader(file), 0x400000), undefined);
     assert.deepEqual(namedSections(reader(file)), new Map());
   }
   assert.throws(() => namedSections(reader(elf([DYNAMIC]).slice(0, 4100))), ParseError);
@@ -62,14 +56,7 @@ test('a file with any bytes changed gives sections, none, or a ParseError, and e
       const file = whole.slice();
       for (const [at, byte] of changes) file[at] = byte;
       const read = reader(file);
-      for (const ask of [
-        () => namedSections(read),
-        () => {
-          const header = elfHeader(read);
-          if (header) firstAddress(read, header);
-        },
-      ])
-        onlyParseErrors(ask);
+      for (const ask of [() => namedSections(read), () => loadBias(read, 0x400000)]) onlyParseErrors(ask);
     }),
   );
 });
