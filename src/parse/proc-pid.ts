@@ -106,6 +106,7 @@ export function parseStatus(text: string, path: string): Status {
     status.uid = integer(value.split(/\s+/)[1] ?? '', 10, where);
   });
   read('Gid', (value, where) => {
+    if (value === '') return; // scrubbed from a recording
     status.gid = integer(value.split(/\s+/)[1] ?? '', 10, where);
   });
   read('NSpid', (value, where) => {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setImmediate } from 'node:timers/promises';
 import { liveMachine } from '../../src/app/machine.ts';
 import type { Inside, Strand } from '../../src/model/inside.ts';
 import { inspectThreads } from '../../src/runtimes/any/inspect.ts';
 import { subjectOf } from './inside.ts';
 import { lookAsNobody, NOBODY, type Program, startReady, stopProcess, workshop } from './program.ts';
+import { ofThreads } from './wait.ts';
 import { missing } from './workload.ts';
 
 type Said = { pid: number; held: number; listener: number; peer: number; tids: [number, number] };
@@ -21,14 +21,7 @@ before(() => {
 });
 after(() => shop.clear());
 
-const statesOf = (pid: number): string[] =>
-  readdirSync(`/proc/${pid}/task`).map(
-    (tid) => /\) (.)/.exec(readFileSync(`/proc/${pid}/task/${tid}/stat`, 'latin1'))?.[1] ?? '',
-  );
-
-async function untilStopped(pid: number): Promise<void> {
-  while (statesOf(pid).some((state) => state !== 'T')) await setImmediate();
-}
+const statesOf = (pid: number): string[] => ofThreads(pid, 'stat').map((stat) => /\) (.)/.exec(stat)?.[1] ?? '');
 
 async function look<T>(args: string[], check: (inside: Inside, said: Program<Said>) => T | Promise<T>): Promise<T> {
   const said = await startReady<Said>([program, ...args]);
@@ -150,7 +143,6 @@ test('a stopped process is read like any other, and stays stopped', { skip }, as
   try {
     const { subject } = await subjectOf(said.pid, 'read');
     stopProcess(said.pid);
-    await untilStopped(said.pid);
     const inside = inspectThreads(subject);
     assert.ok(inside.strands?.every(({ kernelState }) => kernelState === 'stopped'));
     assert.deepEqual(statesOf(said.pid), ['T', 'T']);

@@ -47,7 +47,7 @@ test('a mere reading tells the version and what more could be asked, and does no
     assert.match(inside.gaps[0]?.remedy ?? '', /--attach: one SIGUSR1, .*stderr.*every local user can connect/);
     assert.equal(inside.objects, undefined);
     assert.deepEqual([announced, inside.attachments], [[], []]);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
     assert.ok(isUnspoken(program));
   }));
 
@@ -57,7 +57,7 @@ test('a program with a handler of its own for SIGUSR1 is refused, and its handle
     assert.deepEqual(codes(inside), ['INSIDE_REFUSED']);
     assert.match(whats(inside), /handler of its own for SIGUSR1/);
     assert.deepEqual(announced, []);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
     assert.doesNotMatch(program.out(), /HANDLER CALLED/);
     process.kill(program.pid, 'SIGUSR1');
     await program.until('HANDLER CALLED'); // it is heard when it is called
@@ -81,7 +81,7 @@ test('--disable-sigusr1 is respected', () =>
     const { inside } = await look(program.pid, 'attach');
     assert.deepEqual(codes(inside), ['INSIDE_REFUSED']);
     assert.match(whats(inside), /--disable-sigusr1/);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
   }));
 
 test('an inspector at a port of its own is found there', () =>
@@ -89,7 +89,7 @@ test('an inspector at a port of its own is found there', () =>
     const { inside } = await look(program.pid, 'attach');
     assert.deepEqual(codes(inside), []);
     assert.deepEqual(placesOf(inside.objects, 'end'), [lineIn(APP, FORGETS)]);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
   }));
 
 test('a stopped program is refused, and gets no signal that waits for it', () =>
@@ -103,7 +103,7 @@ test('a stopped program is refused, and gets no signal that waits for it', () =>
     assert.doesNotMatch(readFileSync(`/proc/${program.pid}/status`, 'latin1'), pending);
     process.kill(program.pid, 'SIGCONT');
     while (/^State:\s+T/m.test(readFileSync(`/proc/${program.pid}/status`, 'latin1'))) await new Promise(setImmediate);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
     assert.ok(isUnspoken(program));
   }));
 
@@ -130,7 +130,7 @@ test('without the right to trace a program it is not touched, and the report say
     }).finally(() => process.seteuid?.(0));
     assert.deepEqual(codes(inside), ['INSIDE_DENIED']);
     assert.match(inside.gaps[0]?.remedy ?? '', /as root/);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
     assert.ok(isUnspoken(program));
   }),
 );
@@ -145,7 +145,7 @@ test('a program in pid, mount and network namespaces of its own is asked there',
       const { inside } = await look(program.pid, 'attach');
       assert.deepEqual(codes(inside), []);
       assert.deepEqual(placesOf(inside.objects, 'end'), [lineIn(APP, FORGETS)]);
-      assertUntouched(program, before);
+      await assertUntouched(program, before);
     }
   });
 });
@@ -159,7 +159,7 @@ test('a program of another user is asked by root', { skip: root }, () => {
     const { inside } = await look(program.pid, 'attach');
     assert.deepEqual(codes(inside), []);
     assert.deepEqual(placesOf(inside.objects, 'end'), [lineIn(APP, FORGETS)]);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
   });
 });
 
@@ -171,7 +171,7 @@ test('two looks at once: one of them waits for nothing and refuses', () =>
       ['INSIDE_REFUSED'],
     );
     assert.match(both.map(({ inside }) => whats(inside)).join(''), /another unclosed is looking into/);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
     assert.equal(program.err().match(/Debugger attached/g)?.length, 1);
   }));
 
@@ -201,7 +201,7 @@ test('a user who has had enough gets what is known, and the inspector is closed'
     const { inside } = await looking;
     assert.deepEqual(codes(inside), ['INSIDE_FAILED']);
     assert.match(whats(inside), /as you wished/);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
   }));
 
 test('a program in a native call opens its inspector late; the next look closes it', () =>
@@ -215,7 +215,7 @@ test('a program in a native call opens its inspector late; the next look closes 
     const next = await look(program.pid, 'attach');
     assert.deepEqual(codes(next.inside), []);
     assert.match(next.announced.join(), /open at 127\.0\.0\.1:9229 since an earlier look, and is closed now/);
-    assertUntouched(program, before);
+    await assertUntouched(program, before);
   }));
 
 test('a stuck socket that no object stands for is counted, and the way to find its owner is named', () =>

@@ -14,7 +14,7 @@ for (const version of [20, 22, 24, 26]) {
     try {
       const before = program.threads();
       const { inside, announced } = await look(program.pid, 'deep');
-      assertUntouched(program, before);
+      await assertUntouched(program, before);
       assert.deepEqual(codes(inside), []);
       assert.match(inside.version ?? '', new RegExp(`^v${version}\\.`));
       assert.equal(inside.objectsComplete, true);
@@ -38,7 +38,7 @@ for (const version of [20, 22, 24, 26]) {
     try {
       const before = program.threads();
       const { inside } = await look(program.pid, 'attach');
-      assertUntouched(program, before);
+      await assertUntouched(program, before);
       const [strand, ...others] = inside.strands ?? [];
       assert.equal(others.length, 0);
       assert.equal(strand?.tid, program.pid);
@@ -56,7 +56,7 @@ for (const version of [20, 22, 24, 26]) {
     try {
       const before = program.threads();
       const { inside } = await look(program.pid, 'attach');
-      assertUntouched(program, before);
+      await assertUntouched(program, before);
       assert.deepEqual(codes(inside), []);
       assert.deepEqual(placesOf(inside.objects, 'end'), [lineIn(APP, FORGETS)]);
     } finally {
@@ -108,7 +108,7 @@ test('ten looks in a row leave the program as it was', async () => {
       const { inside } = await look(program.pid, 'attach');
       assert.deepEqual(codes(inside), []);
       assert.deepEqual(placesOf(inside.objects, 'end'), [lineIn(APP, FORGETS)]);
-      assertUntouched(program, before);
+      await assertUntouched(program, before);
     }
     assert.equal(program.err().match(/Debugger attached/g)?.length, 10);
   } finally {

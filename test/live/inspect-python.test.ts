@@ -10,6 +10,7 @@ import type { Frame, Inside } from '../../src/model/inside.ts';
 import { inspectPython } from '../../src/runtimes/python/inspect.ts';
 import { subjectOf } from './inside.ts';
 import { stopProcess } from './program.ts';
+import { untilAsleep } from './wait.ts';
 import { missing, startProgram } from './workload.ts';
 
 const skip = missing('root', 'python3');
@@ -105,17 +106,12 @@ const outside = (pid: number): string => {
     .join('\n');
 };
 
-async function untilState(pid: number, state: string): Promise<void> {
-  while (!new RegExp(`^State:\\s*${state}`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8')))
-    await new Promise(setImmediate);
-}
-
 for (const { version, path } of supported) {
   test(`CPython ${version} (${path}): threads, tasks, objects and what refers to them are told with their lines`, {
     skip,
   }, async () => {
     await withProgram([path, PROGRAM, 'ways'], async ({ pid, output }) => {
-      await untilState(pid, 'S'); // it has gone on after READY
+      await untilAsleep(pid); // it has gone on after READY
       const before = [outside(pid), output()];
       const inside = await inspect(pid);
       assert.deepEqual([outside(pid), output()], before);
@@ -366,7 +362,6 @@ test('a stopped program is looked into, and stays stopped', { skip }, () =>
   withProgram([python, PROGRAM, 'threads', '3'], async ({ pid }) => {
     const { subject } = await subjectOf(pid, 'read');
     stopProcess(pid);
-    await untilState(pid, 'T');
     const inside = await inspectPython(subject);
     assert.deepEqual(inside.gaps, []);
     assert.equal(inside.strands?.length, 4);

@@ -16,6 +16,7 @@ import { after, before, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parseTarGzip } from 'nanotar';
 import { BIN, type Run, unclosed } from './cli.ts';
+import { untilAsleep } from './wait.ts';
 import { missing, startProgram, startWorkload } from './workload.ts';
 
 // The commands that look inside, as somebody types them. What each runtime tells is tested beside its reader.
@@ -58,6 +59,7 @@ test('the JSON form fits its schema, and the same process is the same afterwards
   try {
     const status = (): string =>
       readFileSync(`/proc/${truth.pid}/status`, 'latin1').replace(/^(?:Vm|Rss|SigQ|.*ctxt|Hugetlb).*$/gm, '');
+    await untilAsleep(truth.pid);
     const before = status();
     const run = await unclosed('inspect', '--json', '--stuck-after', '1s', String(truth.pid));
     assert.equal(run.code, 1, run.stderr);

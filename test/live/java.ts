@@ -3,12 +3,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { saidBy, threadNames, waitFor } from './wait.ts';
 
 const SOURCE = fileURLToPath(new URL('../../workloads/java/Inside.java', import.meta.url));
 export const COMMONS_POOL = '/usr/share/java/commons-pool2.jar';
-const PATIENCE_MS = 20_000;
 
 /** JDKs to try beside the one on the path. */
 export const NEWER_JAVA = ['/usr/lib/jvm/temurin-25-jdk-amd64/bin/java'].find((path) => existsSync(path));
@@ -38,6 +37,8 @@ export type Jvm = {
   visit(count: number): Promise<void>;
   /** So many connections of it are in CLOSE_WAIT. */
   stuck(count: number): Promise<void>;
+  /** So many threads of its case are there, and no more: the others have not begun, or have ended. */
+  working(count: number): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -64,10 +65,8 @@ export async function startJava(folder: string, name: string, settings: JavaOpti
   const child = spawn(words[0] ?? '', words.slice(1), { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   try {
     const output = collectOutput(child);
-    const listening = Number(
-      await waitFor(() => /^READY ([0-9]+)\n/m.exec(output())?.[1], `READY of ${words.join(' ')}`),
-    );
-    return jvmOf(child, service, output, listening);
+    const listening = Number(await saidBy(child, /^READY ([0-9]+)\n/m, words.join(' ')));
+    return jvmOf(child, service, output, { port: listening, name });
   } catch (error) {
     child.kill('SIGKILL');
     service.close();
@@ -84,7 +83,12 @@ function collectOutput(child: ChildProcess): () => string {
   return () => text;
 }
 
-function jvmOf(child: ChildProcess, service: Server, output: () => string, port: number): Jvm {
+function jvmOf(
+  child: ChildProcess,
+  service: Server,
+  output: () => string,
+  { port, name }: { port: number; name: string },
+): Jvm {
   const pid = javaBelow(child.pid ?? 0);
   return {
     pid,
@@ -98,13 +102,24 @@ function jvmOf(child: ChildProcess, service: Server, output: () => string, port:
       }
     },
     async stuck(count) {
-      await waitFor(() => closeWaits(pid) >= count, `${count} sockets of ${pid} in CLOSE_WAIT`);
+      await waitFor(
+        () => closeWaits(pid) >= count,
+        () => `${count} sockets of ${pid} in CLOSE_WAIT`,
+      );
+    },
+    async working(count) {
+      const ofCase = new RegExp(`^${name}-[0-9]+$`);
+      const working = (): string[] => threadNames(pid).filter((thread) => ofCase.test(thread));
+      await waitFor(
+        () => working().length === count,
+        () => `${count} threads of ${name}, and not ${working()}`,
+      );
     },
     async stop() {
       const ended = child.exitCode === null && child.signalCode === null && once(child, 'close');
       // It removes its own files then. setpriv takes away what would end it with its parent.
       if (ended && existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGTERM');
-      const timer = globalThis.setTimeout(() => killAll([pid, child.pid ?? pid]), END_MS);
+      const timer = setTimeout(() => killAll([pid, child.pid ?? pid]), END_MS);
       await ended;
       clearTimeout(timer);
       service.close();
@@ -130,33 +145,16 @@ function closeWaits(pid: number): number {
   return text.split('\n').filter((line) => / 08 [0-9A-F]{8}:/.test(line)).length;
 }
 
-export async function waitFor<T>(look: () => T | undefined | false, what: string): Promise<T> {
-  const until = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const found = look();
-    if (found) return found;
-    if (Date.now() > until) throw new Error(`waited in vain for ${what}`);
-    await setTimeout(10);
-  }
-}
-
 /** What must be the same after a look: its threads by name, its output, its files. */
 export type State = { threads: string[]; output: string; files: string[] };
 
 export function stateOf({ pid, output }: Jvm): State {
-  const threads = readdirSync(`/proc/${pid}/task`).flatMap((tid) => {
-    try {
-      return readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8').trim();
-    } catch {
-      return [];
-    }
-  });
   const nspid = /^NSpid:.*?([0-9]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   const ours = new RegExp(`^(?:\\.attach_pid${nspid}|unclosed-[0-9a-f]{16}|[0-9_]{20}${nspid})$`);
   const files = ['cwd', 'root/tmp'].flatMap((place) =>
     readdirSync(`/proc/${pid}/${place}`).filter((n) => ours.test(n)),
   );
-  return { threads: threads.sort(), output: output(), files };
+  return { threads: threadNames(pid).sort(), output: output(), files };
 }
 
 /** HotSpot starts and ends these as it needs them; a thread that has just begun is called java. */

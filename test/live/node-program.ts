@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Depth, Inside, SocketObject } from '../../src/model/inside.ts';
 import { inspectNode } from '../../src/runtimes/node/inspect.ts';
 import type { Subject } from '../../src/runtimes/subject.ts';
 import { subjectOf } from './inside.ts';
+import { threadNames, waitFor } from './wait.ts';
 
 export const APP = fileURLToPath(new URL('../../workloads/node/inside.mjs', import.meta.url));
 export const APP_CJS = APP.replace('.mjs', '.cjs');
@@ -57,8 +58,7 @@ export async function startNode(command: string[], pidOf = (pid: number): number
     out: () => texts.out,
     err: () => texts.err,
     isAlive: () => /^State:\s+[RSD]/m.test(statusOf(pid)),
-    threads: () =>
-      readdirSync(`/proc/${pid}/task`).map((tid) => readFileSync(`/proc/${pid}/task/${tid}/comm`, 'latin1').trim()),
+    threads: () => threadNames(pid),
     until,
     stop,
   };
@@ -109,11 +109,15 @@ export const hasInspector = (pid: number): boolean =>
   /^ *[0-9]+: [0-9A-F]{8}:240D [0-9A-F]{8}:0000 0A /m.test(readFileSync(`/proc/${pid}/net/tcp`, 'latin1'));
 
 /** The thread that talks to us is gone, and of threads only the pool of libuv (4) may have come. */
-export function assertUntouched(program: Program, before: readonly string[]): void {
+export async function assertUntouched(program: Program, before: readonly string[]): Promise<void> {
   assert.ok(program.isAlive(), `it has ended: ${program.err()}`);
   assert.equal(hasInspector(program.pid), false, 'its inspector is open');
+  // It closes its socket a moment before it ends.
+  await waitFor(
+    () => !program.threads().includes('InspectorIo'),
+    () => `the end of InspectorIo: ${program.threads()}`,
+  );
   const now = program.threads();
-  assert.ok(!now.includes('InspectorIo'), now.join(' '));
   assert.ok(now.length <= before.length + 4, `${before.length} threads before, ${now.length} after`);
 }
 

@@ -2,16 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { BIN, type Run, run } from './cli.ts';
+import { saidBy, waitFor } from './wait.ts';
 
 // A machine in namespaces of its own, with systemd as pid 1, a cgroup tree of version 2, and empty folders where container
 // engines keep what they have. What it does ends with it.
 
 const WORKLOADS = fileURLToPath(new URL('../../workloads/', import.meta.url));
-const BOOT_MS = 30_000;
-const STEP_MS = 200;
 
 export type OwnMachine = {
   /** Runs a program there. */
@@ -78,7 +76,8 @@ export async function startMachine(): Promise<OwnMachine> {
     rmSync(tree, { recursive: true });
   };
   try {
-    const outer = await outerPid(child);
+    // Its pid 1 as it is known here: its own /proc is not mounted yet when it says so.
+    const outer = await saidBy(child, /^OUTER ([0-9]+)\n/m, 'the machine');
     // A cgroup with processes of its own hands out no controllers, and engines try again for seconds.
     const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
     writeFileSync(join(cgroup2(), own, 'cgroup.procs'), String(child.pid));
@@ -89,7 +88,7 @@ export async function startMachine(): Promise<OwnMachine> {
       return stdout.trim();
     };
     const isUp = async (): Promise<boolean> => (await inside('systemctl', 'is-active', 'test.target')).code === 0;
-    await until(isUp, () => `systemd did not start: ${child.stderr?.read() ?? ''}`);
+    await waitFor(isUp, () => 'systemd');
     return {
       run: inside,
       get,
@@ -110,35 +109,11 @@ export async function startMachine(): Promise<OwnMachine> {
   }
 }
 
-/** Waits for a state, and not for a time. */
-export async function until(isSo: () => boolean | Promise<boolean>, otherwise: () => string): Promise<void> {
-  for (const latest = Date.now() + BOOT_MS; !(await isSo()); await sleep(STEP_MS))
-    if (Date.now() > latest) throw new Error(otherwise());
-}
-
 /** Where version 2 of the hierarchy is mounted: alone, or beside version 1. */
 export function cgroup2(): string {
   const path = / (\S+) cgroup2 /.exec(readFileSync('/proc/self/mounts', 'utf8'))?.[1];
   if (path === undefined) throw new Error('no cgroup2 is mounted');
   return path;
-}
-
-/** Its pid 1, as it is known here: its own /proc is not mounted yet when it says so. */
-function outerPid(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let out = '';
-    let err = '';
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-      const pid = /^OUTER ([0-9]+)$/m.exec(out)?.[1];
-      if (pid !== undefined) resolve(pid);
-    });
-    child.on('error', reject);
-    child.on('close', () => reject(new Error(`the machine ended before it was up: ${err}`)));
-  });
 }
 
 async function end(child: ChildProcess): Promise<void> {
@@ -150,9 +125,9 @@ async function end(child: ChildProcess): Promise<void> {
 
 /** Everything in it ends with its pid 1, in a moment. */
 async function removeCgroup(path: string): Promise<void> {
-  await until(
+  await waitFor(
     () => /^populated 0$/m.test(readFileSync(join(path, 'cgroup.events'), 'latin1')),
-    () => `processes are left in ${path}`,
+    () => `the end of all processes in ${path}`,
   );
   const inner = readdirSync(path, { recursive: true, withFileTypes: true }).filter((it) => it.isDirectory());
   const folders = inner.map(({ parentPath, name }) => join(parentPath, name));

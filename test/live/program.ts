@@ -1,13 +1,12 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Inside } from '../../src/model/inside.ts';
 import type { LogFindings } from '../../src/model/logs.ts';
-
-const READY_MS = 20_000;
+import { ofThreads, saidBy } from './wait.ts';
 
 /** What a program of a test says of itself, and how to end it. */
 export type Program<Said> = Said & { child: ChildProcess; stop(): Promise<void> };
@@ -21,7 +20,7 @@ export type StartOptions = {
 };
 
 /** Starts a program that prints `READY` with JSON behind it, and ends with its input. */
-export function startReady<Said>(
+export async function startReady<Said>(
   command: string[],
   { env, stderr = 'pipe', files = [] }: StartOptions = {},
 ): Promise<Program<Said>> {
@@ -38,33 +37,18 @@ export function startReady<Said>(
     child.kill('SIGKILL');
     await closed;
   };
-  return new Promise((resolve, reject) => {
-    let out = '';
-    const fail = (what: string): void => {
-      clearTimeout(timer);
-      void stop().then(() => reject(new Error(`${command.join(' ')}: ${what}\n${out}`)));
-    };
-    const timer = setTimeout(() => fail('no READY line'), READY_MS);
-    child.once('error', (error) => fail(error.message));
-    child.once('exit', (code, signal) => fail(`ended with ${signal ?? code}`));
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-    });
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-      const said = /^READY (.*)\n/m.exec(out)?.[1];
-      if (said === undefined) return;
-      clearTimeout(timer);
-      child.removeAllListeners('exit');
-      resolve({ ...(JSON.parse(said) as Said), child, stop });
-    });
-  });
+  try {
+    return { ...(JSON.parse(await saidBy(child, /^READY (.*)\n/m, command.join(' '))) as Said), child, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
-/** Stops a process, and returns when it has stopped: the signal is only on its way when kill(2) returns. */
+/** Stops a process, and returns when all its threads have: the signal is only on its way when kill(2) returns. */
 export function stopProcess(pid: number): void {
   process.kill(pid, 'SIGSTOP');
-  while (!/^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))) spawnSync('true');
+  while (ofThreads(pid, 'stat').some((stat) => !/\) T /.test(stat))) spawnSync('true');
 }
 
 /** A folder for what tests make, and C programs of this folder, compiled into it. */

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { JsonReport, Run } from './cli.ts';
-import { type OwnMachine, startMachine, until } from './own-machine.ts';
+import { type OwnMachine, startMachine } from './own-machine.ts';
+import { waitFor } from './wait.ts';
 import { missing } from './workload.ts';
 
 // Restarts and thawing with a real systemd, Podman and Docker, in a machine of the test's own.
@@ -51,14 +52,14 @@ async function json(...args: string[]): Promise<any> {
 async function stuckIn(...whom: string[]): Promise<{ holder: Holder; sockets: number }> {
   let seen: JsonReport['findings'] = [];
   let said = '';
-  await until(
+  await waitFor(
     async () => {
       const { code, stdout, stderr } = await machine.unclosed('--json', '--stuck-after', '1s', ...whom);
       said = stderr;
       seen = code === 1 ? JSON.parse(stdout).findings : [];
       return seen.length > 0;
     },
-    () => `nothing gets stuck in ${whom.join(' ')}: ${said}`,
+    () => `something stuck in ${whom.join(' ')}: ${said}`,
   );
   const [{ holder, sockets } = assert.fail(), ...more] = seen;
   assert.equal(more.length, 0);
@@ -146,9 +147,9 @@ test('a frozen cgroup of version 2 is thawed, and one above it is named and left
   const group = '/sys/fs/cgroup/north.slice';
   const freeze = async (path: string, to: 0 | 1): Promise<void> => {
     await machine.get('sh', '-c', 'echo "$1" > "$0/cgroup.freeze"', path, String(to));
-    await until(
+    await waitFor(
       async () => (await machine.get('cat', `${path}/cgroup.events`)).includes(`frozen ${to}`),
-      () => `${path} does not get there`,
+      () => `frozen ${to} of ${path}`,
     );
   };
   await freeze(group, 1);

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { saidBy } from './wait.ts';
 
 const WORKLOADS = fileURLToPath(new URL('../../workloads/', import.meta.url));
-const READY_MS = 30_000;
 const END_MS = 3_000;
 
 /** What a workload says about itself; workloads/README.md explains each field. */
@@ -56,35 +56,12 @@ export async function startProgram([program = '', ...rest]: string[]): Promise<W
   const child = spawn('python3', args, { detached: true, stdio: 'pipe' });
   const stop = stopper(child);
   try {
-    return { truth: await readyLine(child, `python3 ${args.join(' ')}`), stop };
+    const truth = await saidBy(child, /^READY (.*)\n/m, `python3 ${args.join(' ')}`);
+    return { truth: JSON.parse(truth) as Truth, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-function readyLine(child: ChildProcess, command: string): Promise<Truth> {
-  return new Promise((resolve, reject) => {
-    let out = '';
-    let err = '';
-    const fail = (what: string) => {
-      clearTimeout(timer);
-      reject(new Error(`${command}: ${what}\nstderr: ${err || '(empty)'}`));
-    };
-    const timer = setTimeout(() => fail(`no READY line after ${READY_MS / 1000} s`), READY_MS);
-    child.on('error', (error) => fail(error.message));
-    child.on('close', (code, signal) => fail(`ended with ${signal ?? code} before READY`));
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-      const line = /^READY (.*)\n/m.exec(out)?.[1];
-      if (line === undefined) return;
-      clearTimeout(timer);
-      resolve(JSON.parse(line) as Truth);
-    });
-  });
 }
 
 function stopper(child: ChildProcess): () => Promise<void> {
