@@ -52,6 +52,8 @@ async function playing(name: string, settings: JavaOptions, look: (jvm: Jvm) => 
   try {
     await jvm.visit(5);
     await jvm.stuck(name === 'pool' ? 1 : name === 'deadlock' ? 2 : 5);
+    if (name === 'silent' || name === 'virtual') await jvm.asked(5);
+    if (name === 'deadlock') await jvm.threads('deadlock-', 5);
     await look(jvm);
   } finally {
     await jvm.stop();

@@ -38,6 +38,10 @@ export type Jvm = {
   visit(count: number): Promise<void>;
   /** So many connections of it are in CLOSE_WAIT. */
   stuck(count: number): Promise<void>;
+  /** Waits until so many of its handlers have asked the service. */
+  asked(count: number): Promise<void>;
+  /** Waits until it has so many threads whose names begin so. */
+  threads(prefix: string, count: number): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -51,8 +55,10 @@ export type JavaOptions = {
 
 /** Starts java Inside CASE with a service that is silent; that of the case `pool` hangs up. */
 export async function startJava(folder: string, name: string, settings: JavaOptions = {}): Promise<Jvm> {
+  let questions = 0;
   const service = createServer((socket) => {
     socket.on('error', () => {});
+    socket.once('data', () => questions++);
     if (name === 'pool') socket.once('data', () => socket.end());
     socket.resume();
   });
@@ -67,7 +73,7 @@ export async function startJava(folder: string, name: string, settings: JavaOpti
     const listening = Number(
       await waitFor(() => /^READY ([0-9]+)\n/m.exec(output())?.[1], `READY of ${words.join(' ')}`),
     );
-    return jvmOf(child, service, output, listening);
+    return jvmOf(child, service, output, listening, () => questions);
   } catch (error) {
     child.kill('SIGKILL');
     service.close();
@@ -84,7 +90,7 @@ function collectOutput(child: ChildProcess): () => string {
   return () => text;
 }
 
-function jvmOf(child: ChildProcess, service: Server, output: () => string, port: number): Jvm {
+function jvmOf(child: ChildProcess, service: Server, output: () => string, port: number, questions: () => number): Jvm {
   const pid = javaBelow(child.pid ?? 0);
   return {
     pid,
@@ -99,6 +105,13 @@ function jvmOf(child: ChildProcess, service: Server, output: () => string, port:
     },
     async stuck(count) {
       await waitFor(() => closeWaits(pid) >= count, `${count} sockets of ${pid} in CLOSE_WAIT`);
+    },
+    async asked(count) {
+      await waitFor(() => questions() >= count, `${count} questions of ${pid} to its service`);
+    },
+    async threads(prefix, count) {
+      const named = (): number => stateOf(this).threads.filter((name) => name.startsWith(prefix)).length;
+      await waitFor(() => named() >= count, `${count} threads ${prefix} of ${pid}`);
     },
     async stop() {
       const ended = child.exitCode === null && child.signalCode === null && once(child, 'close');
