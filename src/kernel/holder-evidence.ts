@@ -31,14 +31,15 @@ export function addEvidence(machine: Machine, holders: Process[], stuck: StuckSo
   watchBusyThreads(machine, looked, stuck);
 }
 
-/** Whether the cgroup freezer has stopped it. */
+/** Whether the cgroup freezer has stopped it: of version 1 or 2, where both are mounted. */
 export function readFrozen(machine: Machine, pid: number): boolean | undefined {
   const cgroup = attempt(() => readText(machine, `/proc/${pid}/cgroup`));
+  let frozen: boolean | undefined;
   for (const path of freezerFiles(cgroup ?? '')) {
-    const frozen = attempt(() => parseFrozen(readText(machine, path)));
-    if (frozen !== undefined) return frozen;
+    frozen = attempt(() => parseFrozen(readText(machine, path))) ?? frozen;
+    if (frozen) break;
   }
-  return undefined;
+  return frozen;
 }
 
 /** Descriptors of a process that are asked for their flags. A program makes them all in the same way. */

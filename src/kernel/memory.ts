@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs';
-import { SystemError } from '../model/errors.ts';
+import { closeSync, readSync } from 'node:fs';
+import { openToRead } from './files.ts';
 
 /** Reads the memory of a process, up to so many bytes in all. `close` it. */
 export type Memory = {
@@ -17,13 +17,7 @@ const LAST = 1n << 56n;
  * changes its memory map, so a process with a thread in an uninterruptible sleep is better left alone.
  */
 export function openMemory(pid: number, most: number): Memory {
-  const path = `/proc/${pid}/mem`;
-  let fd: number;
-  try {
-    fd = openSync(path, 'r');
-  } catch (error) {
-    throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `open ${path}`);
-  }
+  const fd = openToRead(`/proc/${pid}/mem`);
   let left = most;
   return {
     read(address, length) {

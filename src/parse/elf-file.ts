@@ -94,8 +94,18 @@ function nameIn(names: Uint8Array, at: number): string {
   return String.fromCharCode(...bytes.subarray(0, end < 0 ? bytes.length : end));
 }
 
-/** The address that belongs to the start of the file (p_vaddr less p_offset of the first PT_LOAD in its Elf64_Phdr). */
-export function firstAddress(read: ReadAt, { phoff, phnum }: ElfHeader): number {
+/**
+ * What is to be added to the addresses in a file whose first byte was loaded at `start`: 0 where it is loaded at its own
+ * addresses, else what lies before `start` by them (p_vaddr less p_offset of the first PT_LOAD in its Elf64_Phdr) is taken away.
+ * Undefined for other files.
+ */
+export function loadBias(read: ReadAt, start: number): number | undefined {
+  const header = elfHeader(read);
+  if (!header) return undefined;
+  return header.relocated ? start - firstAddress(read, header) : 0;
+}
+
+function firstAddress(read: ReadAt, { phoff, phnum }: ElfHeader): number {
   if (phnum > MOST_HEADERS) return 0;
   const r = readWhole(read, 'Elf64_Phdr', phoff, phnum * PHDR_SIZE);
   for (let index = 0; index < phnum; index++) {

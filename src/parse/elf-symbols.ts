@@ -1,11 +1,8 @@
 import { StructReader } from './bytes.ts';
-import { type ElfSection, elfHeader, elfSections, firstAddress, offsetIn, type ReadAt } from './elf-file.ts';
+import { type ElfSection, elfHeader, elfSections, namedSections, offsetIn, type ReadAt } from './elf-file.ts';
 
-/**
- * A symbol of an executable or library. With `relocated`, `address` counts from where the file was loaded: in memory it is
- * at (start of its mapping with offset 0) - `firstAddress` + `address`.
- */
-export type ElfSymbol = { name: string; address: number; size: number; relocated: boolean; firstAddress: number };
+/** A symbol of an executable or library, by the addresses of the file: `loadBias` tells where it is in memory. */
+export type ElfSymbol = { address: number; size: number };
 
 // linux/elf.h
 const SHT_SYMTAB = 2;
@@ -30,11 +27,9 @@ export function elfSymbol(read: ReadAt, name: string): ElfSymbol | undefined {
     const table = sections.find(({ type }) => type === wanted);
     const strings = table && sections[table.link];
     if (!table || !strings) continue;
-    const found = symbolsNamed(read, table, findName(read, strings, name));
-    const [first, ...others] = found;
+    const [first, ...others] = symbolsNamed(read, table, findName(read, strings, name));
     if (!first) continue;
-    if (others.some(({ address }) => address !== first.address)) return undefined;
-    return { name, ...first, relocated: header.relocated, firstAddress: firstAddress(read, header) };
+    return others.every(({ address }) => address === first.address) ? first : undefined;
   }
   return undefined;
 }
@@ -68,12 +63,8 @@ function nextMatch(bytes: Uint8Array, wanted: Uint8Array, from: number): number 
 }
 
 /** Elf64_Sym: st_name 4, st_info 1, st_other 1, st_shndx 2, st_value 8, st_size 8. Half a million of them in Node.js. */
-function symbolsNamed(
-  read: ReadAt,
-  { offset, size }: ElfSection,
-  names: Set<number>,
-): { address: number; size: number }[] {
-  const found: { address: number; size: number }[] = [];
+function symbolsNamed(read: ReadAt, { offset, size }: ElfSection, names: Set<number>): ElfSymbol[] {
+  const found: ElfSymbol[] = [];
   if (names.size === 0) return found;
   const step = CHUNK - (CHUNK % SYM_SIZE);
   for (let start = 0; start < size; start += step) {
@@ -88,4 +79,32 @@ function symbolsNamed(
     }
   }
   return found;
+}
+
+/** Tables of what large libraries import and export have 50,000 symbols and 2 MB of names. */
+const MOST_IMPORT_BYTES = 8 << 20;
+/** Functions that are asked for have shorter names. */
+const LONGEST_IMPORT = 40;
+
+/** Which of these functions a 64-bit ELF file takes from others, by its table of dynamic symbols. */
+export function elfImports(read: ReadAt, functions: ReadonlySet<string>): string[] {
+  const sections = namedSections(read);
+  const table = sections.get('.dynsym');
+  const strings = sections.get('.dynstr');
+  if (!table || !strings || table.size > MOST_IMPORT_BYTES || strings.size > MOST_IMPORT_BYTES) return [];
+  const symbols = read(table.offset, table.size).slice();
+  const names = read(strings.offset, strings.size);
+  const found = new Set<string>();
+  const r = new StructReader('Elf64_Sym', symbols);
+  for (let at = 0; at + SYM_SIZE <= symbols.length; at += SYM_SIZE) {
+    r.at(at, at + SYM_SIZE);
+    const start = r.u32();
+    r.skip(2); // st_info, st_other
+    if (r.u16() !== SHN_UNDEF) continue; // it has a section, and so is its own
+    const end = names.indexOf(0, start);
+    if (end < 0 || end - start > LONGEST_IMPORT) continue;
+    const name = String.fromCharCode(...names.subarray(start, end));
+    if (functions.has(name)) found.add(name);
+  }
+  return [...found];
 }

@@ -17,12 +17,13 @@ export type Stat = {
   startTicks: number;
 };
 
-/** `uid` is the effective one. `nspid` is the pid in each nested pid namespace, the outermost first. */
+/** `uid` and `gid` are the effective ones. `nspid` is the pid in each nested pid namespace, the outermost first. */
 export type Status = {
   name?: string;
   state?: ProcessState;
   threads?: number;
   uid?: number;
+  gid?: number;
   nspid?: number[];
   capEff?: bigint;
 };
@@ -103,6 +104,9 @@ export function parseStatus(text: string, path: string): Status {
   });
   read('Uid', (value, where) => {
     status.uid = integer(value.split(/\s+/)[1] ?? '', 10, where);
+  });
+  read('Gid', (value, where) => {
+    status.gid = integer(value.split(/\s+/)[1] ?? '', 10, where);
   });
   read('NSpid', (value, where) => {
     status.nspid = value.split(/\s+/).map((pid) => integer(pid, 10, where));

@@ -1,14 +1,21 @@
 import { attempt } from '../kernel/attempt.ts';
 import { readFrozen } from '../kernel/holder-evidence.ts';
-import { readText } from '../kernel/machine.ts';
+import { type Machine, readText } from '../kernel/machine.ts';
 import { parseStat } from '../parse/proc-pid.ts';
-import type { Subject } from './subject.ts';
 
-/** Why a process cannot answer now: it is stopped, traced, frozen or dead. Undefined when it runs or sleeps. */
-export function standsStill({ machine, process: { pid } }: Subject): string | undefined {
+/** `ended`: it is no more, or another process has its number. */
+export type Standstill = 'stopped' | 'traced' | 'frozen' | 'ended';
+
+/**
+ * Why a process cannot answer now; undefined when it runs or sleeps. Where it is known when it began (`startTicks`), one that began
+ * at another time is another one.
+ */
+export function standsStill(machine: Machine, pid: number, startTicks?: number): Standstill | undefined {
   const path = `/proc/${pid}/stat`;
-  const state = attempt(() => parseStat(readText(machine, path), path))?.state;
-  if (state === undefined) return 'gone';
-  if (state === 'stopped' || state === 'traced' || state === 'zombie' || state === 'dead') return state;
+  const stat = attempt(() => parseStat(readText(machine, path), path));
+  if (!stat || (startTicks !== undefined && stat.startTicks !== startTicks)) return 'ended';
+  const { state } = stat;
+  if (state === 'zombie' || state === 'dead') return 'ended';
+  if (state === 'stopped' || state === 'traced') return state;
   return readFrozen(machine, pid) === true ? 'frozen' : undefined;
 }

@@ -24,7 +24,7 @@ Tgid:\t3254
 Pid:\t3254
 PPid:\t3210
 Uid:\t1000\t1001\t1002\t1003
-Gid:\t0\t0\t0\t0
+Gid:\t0\t33\t0\t0
 Groups:\t 
 NSpid:\t3254\t17\t1
 Threads:\t7
@@ -96,6 +96,7 @@ test('status gives the effective uid, the pids of all namespaces and the capabil
     state: 'uninterruptible',
     threads: 7,
     uid: 1001,
+    gid: 33,
     nspid: [3254, 17, 1],
     capEff: 0x1fffeffffffn,
   });

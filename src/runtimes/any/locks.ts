@@ -1,12 +1,13 @@
 import { attempt } from '../../kernel/attempt.ts';
 import { readText } from '../../kernel/machine.ts';
 import type { Memory } from '../../kernel/memory.ts';
+import { tidsByInner } from '../../kernel/tids.ts';
 import type { Deadlock, Strand } from '../../model/inside.ts';
 import type { FutexArguments } from '../../parse/call-arguments.ts';
 import { MUTEX_SIZE, mutexOwner } from '../../parse/mutex.ts';
 import type { RawCall } from '../../parse/syscall.ts';
 import type { Subject } from '../subject.ts';
-import { type SeenThread, tidsByInner } from './threads.ts';
+import type { SeenThread } from './threads.ts';
 
 /** A thread that sleeps on a word in memory. */
 export type Sleeper = { thread: SeenThread; raw: RawCall; futex: FutexArguments };
@@ -34,7 +35,11 @@ export function readOwners(
     const bytes = memory.read(futex.address, MUTEX_SIZE);
     const inner = bytes && mutexOwner(bytes, raw, futex);
     if (inner === undefined) continue;
-    tids ??= tidsByInner(subject.machine, subject.process.pid, threads);
+    tids ??= tidsByInner(
+      subject.machine,
+      subject.process.pid,
+      threads.map(({ tid }) => tid),
+    );
     const owner = tids.get(inner);
     if (owner !== undefined && owner !== thread.tid) owners.set(thread.tid, owner);
   }

@@ -1,8 +1,8 @@
 import { attempt } from '../../kernel/attempt.ts';
 import { type Machine, readText } from '../../kernel/machine.ts';
 import { lookAtThread, type ThreadLook } from '../../kernel/thread-times.ts';
+import { tidsOf } from '../../kernel/tids.ts';
 import { isDenied, ParseError, SystemError } from '../../model/errors.ts';
-import { parseStatus } from '../../parse/proc-pid.ts';
 import { parseRawCall, type RawCall } from '../../parse/syscall.ts';
 
 /** A thread at one moment. Without `raw` it is in no system call, or that may not be read. */
@@ -16,10 +16,10 @@ const MOST_THREADS = 4000;
 
 /** Undefined when the process has ended. One whose threads may not be listed at all looks so too. */
 export function seeThreads(machine: Machine, pid: number): SeenThreads | undefined {
-  const tids = attempt(() => machine.list(`/proc/${pid}/task`))?.filter((name) => /^[0-9]+$/.test(name));
+  const tids = attempt(() => tidsOf(machine, pid));
   if (!tids || tids.length === 0) return undefined;
   const seen: SeenThreads = { threads: [], left: Math.max(0, tids.length - MOST_THREADS), denied: false };
-  for (const tid of tids.slice(0, MOST_THREADS).map(Number)) {
+  for (const tid of tids.slice(0, MOST_THREADS)) {
     const look = lookAtThread(machine, pid, tid);
     if (!look) continue; // it has ended
     const raw = seen.denied ? undefined : readCall(machine, pid, tid);
@@ -47,15 +47,3 @@ export const isSameCall = (one: RawCall, other: RawCall | 'denied' | undefined):
   one.number === other.number &&
   one.stack === other.stack &&
   one.arguments.every((argument, i) => argument === other.arguments[i]);
-
-/** Numbers of threads in our pid namespace by those in the innermost of the process. */
-export function tidsByInner(machine: Machine, pid: number, threads: readonly SeenThread[]): Map<number, number> {
-  const tids = new Map<number, number>();
-  for (const { tid } of threads) {
-    const path = `/proc/${pid}/task/${tid}/status`;
-    const nspid = attempt(() => parseStatus(readText(machine, path), path))?.nspid;
-    const inner = nspid?.at(-1);
-    if (inner !== undefined) tids.set(inner, tid);
-  }
-  return tids;
-}

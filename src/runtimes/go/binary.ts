@@ -1,6 +1,6 @@
-import { closeSync, openSync, readSync } from 'node:fs';
-import { ParseError, SystemError } from '../../model/errors.ts';
-import { type ElfSection, namedSections } from '../../parse/elf-file.ts';
+import { withFile } from '../../kernel/files.ts';
+import { ParseError } from '../../model/errors.ts';
+import { type ElfSection, namedSections, type ReadAt } from '../../parse/elf-file.ts';
 import { type GoBuild, parseBuildInfo } from '../../parse/go/build-info.ts';
 
 /** What the executable of a Go program says. `hasPprof` is absent where it cannot be told. */
@@ -19,37 +19,21 @@ const FUNCTION_TABLES = ['.gopclntab', '.data.rel.ro.gopclntab'];
 
 /** Reads the executable that a process runs, which is there even when its file was replaced. */
 export function readGoBinary(pid: number): GoBinary {
-  const path = `/proc/${pid}/exe`;
-  let fd: number;
   try {
-    fd = openSync(path, 'r');
-  } catch (error) {
-    throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', `open ${path}`);
-  }
-  try {
-    const sections = namedSections((offset, length) => readAt(fd, offset, length));
-    const build = buildOf(fd, sections);
-    const table = FUNCTION_TABLES.map((name) => sections.get(name)).find((it) => it !== undefined);
-    const hasPprof = table && contains(fd, table, HANDLER);
-    return { ...(build && { build }), ...(hasPprof !== undefined && { hasPprof }) };
+    return withFile(`/proc/${pid}/exe`, (read) => {
+      const sections = namedSections(read);
+      const build = buildOf(read, sections);
+      const table = FUNCTION_TABLES.map((name) => sections.get(name)).find((it) => it !== undefined);
+      const hasPprof = table && contains(read, table, HANDLER);
+      return { ...(build && { build }), ...(hasPprof !== undefined && { hasPprof }) };
+    });
   } catch (error) {
     if (error instanceof ParseError) return {};
     throw error;
-  } finally {
-    closeSync(fd);
   }
 }
 
-function readAt(fd: number, offset: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  try {
-    return bytes.subarray(0, readSync(fd, bytes, 0, length, offset));
-  } catch (error) {
-    throw new SystemError((error as NodeJS.ErrnoException).code ?? 'EIO', 'read of an executable');
-  }
-}
-
-function buildOf(fd: number, sections: ReadonlyMap<string, ElfSection>): GoBuild | undefined {
+function buildOf(read: ReadAt, sections: ReadonlyMap<string, ElfSection>): GoBuild | undefined {
   const info = sections.get('.go.buildinfo');
   if (!info) return undefined;
   const at = (address: bigint, length: number): Uint8Array | undefined => {
@@ -57,17 +41,17 @@ function buildOf(fd: number, sections: ReadonlyMap<string, ElfSection>): GoBuild
     const inside = [...sections.values()].find(
       (it) => it.address > 0 && wanted >= it.address && wanted < it.address + it.size,
     );
-    return inside && readAt(fd, inside.offset + wanted - inside.address, length);
+    return inside && read(inside.offset + wanted - inside.address, length);
   };
-  return parseBuildInfo(readAt(fd, info.offset, Math.min(info.size, MOST_INFO)), at);
+  return parseBuildInfo(read(info.offset, Math.min(info.size, MOST_INFO)), at);
 }
 
 /** Whether a text is in a section; undefined where the section is too large to say no. */
-function contains(fd: number, { offset, size }: ElfSection, text: string): boolean | undefined {
+function contains(read: ReadAt, { offset, size }: ElfSection, text: string): boolean | undefined {
   const searched = Math.min(size, MOST_SEARCHED);
   for (let at = 0; at < searched; at += PIECE) {
     // Pieces overlap, so that a text on their border is found.
-    const bytes = readAt(fd, offset + at, Math.min(PIECE + text.length, searched - at));
+    const bytes = read(offset + at, Math.min(PIECE + text.length, searched - at));
     if (Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(text)) return true;
   }
   return size > searched ? undefined : false;

@@ -38,7 +38,7 @@ export async function inspectGo(subject: Subject, options: { pprof?: string } = 
   };
   const addresses = addressesOf(subject, binary, options.pprof, inside);
   if (addresses.length === 0) return inside;
-  const still = standsStill(subject);
+  const still = standsStill(subject.machine, subject.process.pid);
   if (still !== undefined) inside.gaps.push(gaps.standsStill(still));
   else await askFirst(subject, addresses, binary, inside);
   return inside;

@@ -1,10 +1,11 @@
+import { constants } from 'node:os';
 import { attempt } from '../../kernel/attempt.ts';
 import { readText } from '../../kernel/machine.ts';
-import { freezerFiles, parseFrozen } from '../../parse/freezer.ts';
 import { disablesAttach } from '../../parse/java/attach-options.ts';
 import { parseJvmMaps } from '../../parse/java/jvm-maps.ts';
-import { parseSignalStatus } from '../../parse/java/signal-status.ts';
-import { parseCmdline, parseStat, parseStatus } from '../../parse/proc-pid.ts';
+import { parseCmdline, parseStatus } from '../../parse/proc-pid.ts';
+import { parseCaughtSignals } from '../../parse/signals.ts';
+import { type Standstill, standsStill } from '../standing.ts';
 import type { Subject } from '../subject.ts';
 import { type Jvm, perfText, readPerfData } from './jvm.ts';
 import { failed, refused } from './trouble.ts';
@@ -15,18 +16,7 @@ import { failed, refused } from './trouble.ts';
  */
 export function requireAnswering({ machine, process }: Subject, jvm: Jvm): void {
   const { pid, startTicks } = jvm;
-  const stat = parseStat(readText(machine, `/proc/${pid}/stat`), `/proc/${pid}/stat`);
-  if (stat.startTicks !== startTicks || stat.state === 'zombie' || stat.state === 'dead')
-    throw failed(`pid ${pid} has ended`, 'look at the process that came after it');
-  if (stat.state === 'stopped' || stat.state === 'traced')
-    throw refused(
-      `pid ${pid} is ${stat.state === 'stopped' ? 'stopped by a signal' : 'held by a debugger'}`,
-      stat.state === 'stopped' ? `let it run on first: kill -CONT ${pid}` : 'look again when the debugger has let go',
-    );
-  const cgroup = attempt(() => readText(machine, `/proc/${pid}/cgroup`));
-  const isFrozen = cgroup !== undefined && freezerFiles(cgroup).some((file) => frozen(machine, file));
-  if (process.frozen || isFrozen)
-    throw refused(`pid ${pid} is frozen by its cgroup`, 'let it run on first, as `docker unpause` does');
+  requireMoving(process.frozen ? 'frozen' : standsStill(machine, pid, startTicks), pid);
   const disabled = attachDisabled(machine, jvm);
   if (disabled === true)
     throw refused(
@@ -40,8 +30,18 @@ export function requireAnswering({ machine, process }: Subject, jvm: Jvm): void 
     );
 }
 
-const frozen = (machine: Subject['machine'], file: string): boolean =>
-  parseFrozen(attempt(() => readText(machine, file)) ?? '') === true;
+function requireMoving(still: Standstill | undefined, pid: number): void {
+  switch (still) {
+    case 'ended':
+      throw failed(`pid ${pid} has ended`, 'look at the process that came after it');
+    case 'stopped':
+      throw refused(`pid ${pid} is stopped by a signal`, `let it run on first: kill -CONT ${pid}`);
+    case 'traced':
+      throw refused(`pid ${pid} is held by a debugger`, 'look again when the debugger has let go');
+    case 'frozen':
+      throw refused(`pid ${pid} is frozen by its cgroup`, 'let it run on first, as `docker unpause` does');
+  }
+}
 
 function attachDisabled(machine: Subject['machine'], jvm: Jvm): boolean | undefined {
   // The first of the capabilities is "can be attached to" (jvmCapabilities in src/hotspot/share/runtime/... statSampler.cpp).
@@ -55,7 +55,7 @@ function attachDisabled(machine: Subject['machine'], jvm: Jvm): boolean | undefi
 export function requireQuitHandler({ machine }: Subject, { pid }: Jvm): void {
   const path = `/proc/${pid}/status`;
   const text = readText(machine, path);
-  if (parseSignalStatus(text, path).catchesQuit !== true)
+  if (!parseCaughtSignals(text, path).has(constants.signals.SIGQUIT))
     throw refused(
       `pid ${pid} has no handler for SIGQUIT, as with -Xrs or right after its start`,
       'look again in a moment; with -Xrs start it with -XX:+StartAttachListener',

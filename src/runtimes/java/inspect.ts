@@ -1,14 +1,14 @@
 import process from 'node:process';
 import type { Inside } from '../../model/inside.ts';
 import { recognisePools } from '../../parse/java/pools.ts';
+import { lockProcess } from '../lock.ts';
 import type { Subject } from '../subject.ts';
 import { AttachClient } from './attach.ts';
 import { lookDeep } from './deep.ts';
 import { requireAnswering } from './guards.ts';
 import { identifyJvm, type Jvm, perfText, readPerfData } from './jvm.ts';
-import { lockJvm } from './lock.ts';
 import { readStrands } from './strands.ts';
-import { gapOf, NO_STACKS } from './trouble.ts';
+import { gapOf, NO_STACKS, refused } from './trouble.ts';
 
 /** Looks into a Java process (HotSpot from JDK 8 on), as far as `subject.depth` allows. */
 export async function inspectJava(subject: Subject): Promise<Inside> {
@@ -41,7 +41,9 @@ function offerAttach(subject: Subject, jvm: Jvm, inside: Inside): void {
 
 async function attach(subject: Subject, jvm: Jvm, inside: Inside): Promise<void> {
   requireAnswering(subject, jvm);
-  const unlock = await lockJvm(jvm);
+  const unlock = await lockProcess(subject.machine, jvm.pid);
+  if (!unlock)
+    throw refused(`another unclosed asks pid ${jvm.pid} at this moment`, 'wait for it to end, and look again');
   try {
     const client = new AttachClient(subject, jvm, inside.attachments);
     try {

@@ -4,7 +4,6 @@ import { readText } from '../../kernel/machine.ts';
 import { SystemError } from '../../model/errors.ts';
 import { type PerfData, parseHsperfdata } from '../../parse/java/hsperfdata.ts';
 import { parseJvmMaps } from '../../parse/java/jvm-maps.ts';
-import { parseSignalStatus } from '../../parse/java/signal-status.ts';
 import { parseStat, parseStatus } from '../../parse/proc-pid.ts';
 import type { Subject } from '../subject.ts';
 import { NO_STACKS, Trouble } from './trouble.ts';
@@ -14,8 +13,6 @@ export type Jvm = {
   pid: number;
   /** Its pid in its own namespace, by which it names its files. */
   nspid: number;
-  /** It has a pid namespace of its own: its numbers of threads are not ours. */
-  nested: boolean;
   /** Effective ones, as we see them. */
   uid: number;
   gid: number;
@@ -30,9 +27,7 @@ const UNSUPPORTED =
 /** Reads what a JVM is, without touching it. */
 export function identifyJvm({ machine, process: { pid } }: Subject): Jvm {
   const maps = parseJvmMaps(readText(machine, `/proc/${pid}/maps`));
-  const statusText = readText(machine, `/proc/${pid}/status`);
-  const status = parseStatus(statusText, `/proc/${pid}/status`);
-  const { gid } = parseSignalStatus(statusText, `/proc/${pid}/status`);
+  const { uid, gid, nspid } = parseStatus(readText(machine, `/proc/${pid}/status`), `/proc/${pid}/status`);
   const { startTicks } = parseStat(readText(machine, `/proc/${pid}/stat`), `/proc/${pid}/stat`);
   if (maps.kind !== 'hotspot') {
     const what =
@@ -43,12 +38,11 @@ export function identifyJvm({ machine, process: { pid } }: Subject): Jvm {
       maps.kind === 'openj9' ? `jcmd ${pid} Thread.print, with the jcmd of that JDK, shows its stacks` : UNSUPPORTED;
     throw new Trouble({ code: 'INSIDE_UNSUPPORTED', what, effect: NO_STACKS, remedy });
   }
-  if (status.uid === undefined || gid === undefined) throw new SystemError('ESRCH', `/proc/${pid}/status`);
+  if (uid === undefined || gid === undefined) throw new SystemError('ESRCH', `/proc/${pid}/status`);
   return {
     pid,
-    nspid: status.nspid?.at(-1) ?? pid, // NSpid is there since Linux 4.1
-    nested: (status.nspid?.length ?? 1) > 1,
-    uid: status.uid,
+    nspid: nspid?.at(-1) ?? pid, // NSpid is there since Linux 4.1
+    uid,
     gid,
     startTicks,
     ...(maps.perfFile !== undefined && { perfPath: `/proc/${pid}/root${maps.perfFile}` }),

@@ -1,12 +1,10 @@
 import process from 'node:process';
-import { attempt } from '../../kernel/attempt.ts';
-import { readText } from '../../kernel/machine.ts';
+import { tidsByInner, tidsOf } from '../../kernel/tids.ts';
 import type { Inside, Strand } from '../../model/inside.ts';
 import { parseThreadDump, type ThreadDump } from '../../parse/java/thread-dump.ts';
-import { parseStatus } from '../../parse/proc-pid.ts';
 import type { Subject } from '../subject.ts';
 import type { AttachClient } from './attach.ts';
-import { type Jvm, perfNumber, readPerfData } from './jvm.ts';
+import { perfNumber, readPerfData } from './jvm.ts';
 import { failed, gapOf } from './trouble.ts';
 import { readVirtualThreads } from './virtual-threads.ts';
 
@@ -19,7 +17,7 @@ export async function readStrands(subject: Subject, client: AttachClient, inside
   subject.announce(`a thread dump: the JVM (pid ${pid}) stands still for ${expected(threads)}`);
   const { text, cut } = await client.ask({ what: 'thread dump', timeoutMs: TIMEOUT_MS }, 'threaddump', '-l');
   const dump = parseThreadDump(text);
-  const tids = ownNumbers(subject, client.jvm);
+  const tids = tidsByInner(subject.machine, pid, tidsOf(subject.machine, pid));
   requireOwn(dump, tids, pid);
   inside.strands = dump.threads.map(({ nid, strand }): Strand => {
     const tid = nid === undefined ? undefined : tids.get(nid);
@@ -53,17 +51,6 @@ const expected = (threads: number | undefined): string =>
   threads === undefined
     ? 'some milliseconds'
     : `about ${Math.max(1, Math.ceil(threads * 0.06))} ms (${threads} threads)`;
-
-/** Numbers of threads in the process's own pid namespace, to ours. */
-function ownNumbers({ machine }: Subject, { pid, nested }: Jvm): Map<number, number> {
-  const tids = new Map<number, number>();
-  for (const name of machine.list(`/proc/${pid}/task`)) {
-    const path = `/proc/${pid}/task/${name}/status`;
-    const own = nested ? attempt(() => parseStatus(readText(machine, path), path))?.nspid?.at(-1) : Number(name);
-    if (own !== undefined) tids.set(own, Number(name));
-  }
-  return tids;
-}
 
 /** Another JVM that shares /tmp and has the same pid in a namespace of its own has other threads. */
 function requireOwn({ threads }: ThreadDump, tids: ReadonlyMap<number, number>, pid: number): void {

@@ -80,7 +80,7 @@ function refuse(subject: Subject): Gap | undefined {
       'the stacks of its threads were not read, for that stops each of them for a moment',
       `unclosed inspect ${pid} --deep, which runs eu-stack of elfutils (10 to 300 ms)`,
     );
-  const still = standsStill(subject);
+  const still = standsStill(machine, pid);
   if (still !== undefined) return gap('INSIDE_REFUSED', `it is ${still}`, 'let it run on first');
   const stuck = stuckThread(subject);
   if (stuck !== undefined)
@@ -109,7 +109,7 @@ function stuckThread({ machine, process: { pid } }: Subject): string | undefined
 /** A tracer that was killed can leave behind the stop that it asked for. The process did not stand still before. */
 function letGoOn(subject: Subject): void {
   const { pid, startedAt } = subject.process;
-  if (startedAt === undefined || standsStill(subject) !== 'stopped') return;
+  if (startedAt === undefined || standsStill(subject.machine, pid) !== 'stopped') return;
   try {
     const target = new Target(pid, startedAt);
     try {

@@ -1,14 +1,15 @@
 import { constants } from 'node:os';
 import { attempt } from '../../kernel/attempt.ts';
-import { readFrozen } from '../../kernel/holder-evidence.ts';
 import { type Machine, readText } from '../../kernel/machine.ts';
-import { isDenied, isGone, SystemError } from '../../model/errors.ts';
+import { isDenied, isGone, ParseError, SystemError } from '../../model/errors.ts';
 import type { Gap } from '../../model/snapshot.ts';
 import type { Listener } from '../../model/socket.ts';
+import { parseMaps } from '../../parse/memory-maps.ts';
 import { type InspectorOptions, inspectorOptions, isInspectorPort, nodeOptionsIn } from '../../parse/node/options.ts';
-import { parseCmdline, parseStat } from '../../parse/proc-pid.ts';
+import { parseCmdline } from '../../parse/proc-pid.ts';
 import { parseCaughtSignals } from '../../parse/signals.ts';
-import { nodeFile, ownSignals, pathOf, versionOf } from './binary.ts';
+import { standsStill } from '../standing.ts';
+import { nodeImage, ownSignals, versionOf } from './binary.ts';
 import { denied, failed, refused, unsupported } from './gaps.ts';
 import { isTaken, Listening } from './listening.ts';
 
@@ -31,23 +32,22 @@ export function look(machine: Machine, pid: number): Look | Gap {
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
     if (isDenied(error)) return denied(error.message);
-    if (isGone(error))
-      return failed(`pid ${pid} has ended`, 'nothing of it is known', 'look at the process that runs now');
+    if (isGone(error)) return ended(pid);
     return failed(error.message, 'it was not looked into', 'run again');
   }
 }
 
 function lookAt(machine: Machine, pid: number): Look | Gap {
-  const exe = machine.link(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, '');
-  const file = nodeFile(readText(machine, `/proc/${pid}/maps`), exe);
-  const isNode = /\/node(?:js)?(?:-?[0-9.]+)?$/.test(exe) || file?.path !== exe;
-  if (!file || !isNode)
+  const exe = machine.link(`/proc/${pid}/exe`);
+  const name = exe.replace(/ \(deleted\)$/, '');
+  const image = nodeImage(parseMaps(readText(machine, `/proc/${pid}/maps`), `/proc/${pid}/maps`), exe);
+  const isNode = /\/node(?:js)?(?:-?[0-9.]+)?$/.test(name) || image?.isExecutable === false;
+  if (!image || !isNode)
     return unsupported(
-      `${exe} is no plain Node.js`,
+      `${name} is no plain Node.js`,
       'programs that have Node.js inside (Electron, single executables) are not looked into',
     );
-  const path = pathOf(pid, file, exe);
-  const version = attempt(() => versionOf(path));
+  const version = attempt(() => versionOf(pid, image));
   const still = stillness(machine, pid);
   if (still) return still;
   const options = readOptions(machine, pid);
@@ -55,7 +55,7 @@ function lookAt(machine: Machine, pid: number): Look | Gap {
   const refusal =
     signalRefusal(machine, pid, options) ??
     portRefusal(options, listeners) ??
-    handlerRefusal(pid, () => ownSignals(pid, file, path));
+    handlerRefusal(pid, () => ownSignals(pid, image));
   return { ...(version !== undefined && { version }), options, candidates, ...(refusal && { refusal }) };
 }
 
@@ -78,16 +78,21 @@ function readListeners(
 
 /** A process that does not run answers nothing, and a signal would wait for the moment when it does. */
 function stillness(machine: Machine, pid: number): Gap | undefined {
-  const path = `/proc/${pid}/stat`;
-  const { state } = parseStat(readText(machine, path), path);
-  if (state === 'stopped') return refused(`pid ${pid} is stopped (SIGSTOP)`, `kill -CONT ${pid}, and look again`);
-  if (state === 'traced') return refused(`pid ${pid} is held by a debugger`, 'end that debugger, and look again');
-  if (state === 'zombie' || state === 'dead')
-    return failed(`pid ${pid} has ended`, 'nothing of it is known', 'look at the process that runs now');
-  if (readFrozen(machine, pid) === true)
-    return refused(`the cgroup of pid ${pid} is frozen`, 'thaw it, and look again');
+  switch (standsStill(machine, pid)) {
+    case 'ended':
+      return ended(pid);
+    case 'stopped':
+      return refused(`pid ${pid} is stopped (SIGSTOP)`, `kill -CONT ${pid}, and look again`);
+    case 'traced':
+      return refused(`pid ${pid} is held by a debugger`, 'end that debugger, and look again');
+    case 'frozen':
+      return refused(`the cgroup of pid ${pid} is frozen`, 'thaw it, and look again');
+  }
   return undefined;
 }
+
+const ended = (pid: number): Gap =>
+  failed(`pid ${pid} has ended`, 'nothing of it is known', 'look at the process that runs now');
 
 function readOptions(machine: Machine, pid: number): InspectorOptions {
   const argv = parseCmdline(machine.read(`/proc/${pid}/cmdline`));
@@ -135,11 +140,15 @@ function handlerRefusal(pid: number, read: () => Set<number> | undefined): Gap |
   );
 }
 
-function readOrDenied<T>(read: () => T): T | Gap {
+/** Undefined when the file that is mapped cannot be had any more, or is not understood. */
+function readOrDenied<T>(read: () => T): T | Gap | undefined {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof SystemError && isDenied(error))) throw error;
-    return denied(error.message);
+    if (error instanceof ParseError) return undefined;
+    if (!(error instanceof SystemError)) throw error;
+    if (isDenied(error)) return denied(error.message);
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
   }
 }

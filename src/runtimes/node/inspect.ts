@@ -4,13 +4,13 @@ import type { Target } from '../../kernel/target.ts';
 import { isDenied, isGone, ParseError, SystemError } from '../../model/errors.ts';
 import type { Inside } from '../../model/inside.ts';
 import { inspectorId } from '../../parse/node/version.ts';
+import { lockProcess } from '../lock.ts';
 import type { Subject } from '../subject.ts';
 import { armCloser, closeOpened, type Ending, waitUntilClosed } from './closing.ts';
 import { denied, failed, notAsked, refused, unsupported } from './gaps.ts';
 import { type Look, look } from './guards.ts';
 import { getJson, Inspector, NoAnswer } from './inspector.ts';
 import { Listening } from './listening.ts';
-import { lock } from './lock.ts';
 import { Mark } from './mark.ts';
 import { answering, type Open, openBySignal } from './opening.ts';
 import { askAll } from './session.ts';
@@ -60,7 +60,7 @@ async function guarded({ process }: Subject, { gaps }: Inside, act: () => Promis
 async function attach(subject: Subject, seen: Look, inside: Inside): Promise<void> {
   const { pid, startedAt } = subject.process;
   if (startedAt === undefined) throw new SystemError('ESRCH', `start of pid ${pid}`);
-  const unlock = await lock(pid, startedAt);
+  const unlock = await lockProcess(subject.machine, pid);
   if (!unlock) {
     inside.gaps.push(refused(`another unclosed is looking into pid ${pid}`, 'wait until it has finished'));
     return;

@@ -1,7 +1,7 @@
 import { attempt } from '../../kernel/attempt.ts';
-import { elfImports } from '../../parse/elf-imports.ts';
+import { elfImports } from '../../parse/elf-symbols.ts';
 import type { Mapping } from '../../parse/memory-maps.ts';
-import { withImage } from './find.ts';
+import { withImage } from '../image.ts';
 
 /** Reading the tables of a file takes 1 to 5 ms. */
 const MOST_FILES = 300;

@@ -3,7 +3,8 @@ import type { Gap } from '../../model/snapshot.ts';
 import type { Mapping } from '../../parse/memory-maps.ts';
 import { DEBUG_COOKIE, DEBUG_OFFSETS_SIZE, readDebugOffsets } from '../../parse/python/debug-offsets.ts';
 import { LAYOUTS, type Layout } from '../../parse/python/layouts.ts';
-import { type Image, imageOf, isExpected, namedVersion, readSymbols, type Symbols } from './find.ts';
+import type { Image } from '../image.ts';
+import { isExpected, namedVersion, pythonImage, readSymbols, type Symbols } from './find.ts';
 import * as gaps from './gaps.ts';
 import { entries, find, type Heap, text } from './heap.ts';
 import type { ReadableMemory } from './memory.ts';
@@ -26,7 +27,7 @@ export function findInterpreter(
 ): Interpreter | Gap {
   if (maps.some(({ path }) => path !== undefined && /\/(?:libpypy[^/]*\.so[0-9.]*|pypy[0-9.]*)$/.test(path)))
     return gaps.unsupported(pid, 'PyPy');
-  const image = imageOf(maps, exe);
+  const image = pythonImage(maps, exe);
   if (!image)
     return gaps.unsupported(pid, 'no CPython that was found (neither libpython nor the executable is mapped)');
   const named = namedVersion(image.path, maps);

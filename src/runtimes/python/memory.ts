@@ -1,4 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
+import { openToRead } from '../../kernel/files.ts';
 import { SystemError } from '../../model/errors.ts';
 
 /** Smaller than any page of the kernel, or the same. */
@@ -24,31 +25,26 @@ export type ReadableMemory = Pick<Memory, 'u64' | 'u32' | 's32' | 'u8' | 'read' 
 
 /** The memory of a process, only to be read. */
 export class Memory {
-  readonly #pid: number;
+  readonly #path: string;
   readonly #fd: number;
   readonly #pages = new Map<number, Page>();
   /** Forgotten pages, to be filled again: to make new ones took more time than to read them. */
   readonly #free: Page[] = [];
 
   constructor(pid: number) {
-    this.#pid = pid;
-    try {
-      this.#fd = openSync(`/proc/${pid}/mem`, 'r');
-    } catch (error) {
-      throw this.#failed(error, 'open');
-    }
+    this.#path = `/proc/${pid}/mem`;
+    this.#fd = openToRead(this.#path);
   }
 
-  #failed(error: unknown, call: string): SystemError {
-    const { code = 'EIO' } = error as NodeJS.ErrnoException;
-    return new SystemError(code === 'ENOENT' ? 'ESRCH' : code, `${call} /proc/${this.#pid}/mem`);
+  #failed(code: string): SystemError {
+    return new SystemError(code, `read ${this.#path}`);
   }
 
   #page(address: number): Page {
     const number = Math.floor(address / PAGE);
     let page = this.#pages.get(number);
     if (!page) {
-      if (!(address >= PAGE && address < USER_END)) throw new SystemError('EFAULT', `read /proc/${this.#pid}/mem`);
+      if (!(address >= PAGE && address < USER_END)) throw this.#failed('EFAULT');
       if (this.#pages.size >= MOST_PAGES) this.forget();
       page = this.#free.pop() ?? newPage();
       this.#fill(page.bytes, number * PAGE);
@@ -62,11 +58,11 @@ export class Memory {
     try {
       length = readSync(this.#fd, bytes, 0, bytes.length, address);
     } catch (error) {
-      throw this.#failed(error, 'read');
+      throw this.#failed((error as NodeJS.ErrnoException).code ?? 'EIO');
     }
     // The end of the file: the process has no memory any more, it has ended.
-    if (length === 0) throw new SystemError('ESRCH', `read /proc/${this.#pid}/mem`);
-    if (length < bytes.length) throw new SystemError('EIO', `read /proc/${this.#pid}/mem`);
+    if (length === 0) throw this.#failed('ESRCH');
+    if (length < bytes.length) throw this.#failed('EIO');
   }
 
   /** What was read stays known until this is called. */
@@ -100,7 +96,7 @@ export class Memory {
 
   /** A copy. */
   read(address: number, length: number): Uint8Array {
-    if (!(length >= 0 && length <= MOST_LENGTH)) throw new SystemError('EFAULT', `read /proc/${this.#pid}/mem`);
+    if (!(length >= 0 && length <= MOST_LENGTH)) throw this.#failed('EFAULT');
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const at = (address + done) % PAGE;

@@ -1,3 +1,5 @@
+import { attempt } from '../../kernel/attempt.ts';
+import { tidsByInner, tidsOf } from '../../kernel/tids.ts';
 import * as gaps from './gaps.ts';
 import type { Look } from './look.ts';
 import { namedThreads } from './thread-names.ts';
@@ -10,13 +12,14 @@ import {
   readStack,
   threadsOf,
 } from './threads.ts';
-import { asleep, readTids, tidOf } from './tids.ts';
+import { asleep, tidOf } from './tids.ts';
 import { unlessTorn } from './torn.ts';
 
 /** All threads that the interpreter knows. One that cannot be read costs no other. */
 export function readThreads(look: Look): void {
   const { heap, runtime, subject, inside } = look;
-  const tids = readTids(subject.machine, subject.process.pid);
+  const { machine, process } = subject;
+  const tids = tidsByInner(machine, process.pid, attempt(() => tidsOf(machine, process.pid)) ?? []);
   const cut: string[] = [];
   const all = interpreters(heap, runtime);
   for (const interpreter of all) {

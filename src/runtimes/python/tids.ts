@@ -11,36 +11,6 @@ import { isTorn } from './torn.ts';
  */
 const GLIBC_TID: Readonly<Record<string, number>> = { x64: 0x2d0 };
 
-/** The threads of a process: their numbers in its own pid namespace, to those in ours. */
-export function readTids(machine: Machine, pid: number): Map<number, number> {
-  const tids = new Map<number, number>();
-  for (const name of attempt(() => machine.list(`/proc/${pid}/task`)) ?? []) {
-    const tid = Number(name);
-    if (!Number.isInteger(tid)) continue;
-    const inner = innerTid(machine, pid, tid);
-    if (inner !== undefined) tids.set(inner, tid);
-    if (inner === tid && tid === pid && isOurs(machine, pid)) return sameNumbers(machine, pid);
-  }
-  return tids;
-}
-
-/** Its namespace is ours when its numbers have one column. */
-const isOurs = (machine: Machine, pid: number): boolean => nspid(machine, `/proc/${pid}/status`)?.length === 1;
-
-const sameNumbers = (machine: Machine, pid: number): Map<number, number> =>
-  new Map(
-    machine.list(`/proc/${pid}/task`).flatMap((name) => (/^[0-9]+$/.test(name) ? [[Number(name), Number(name)]] : [])),
-  );
-
-const innerTid = (machine: Machine, pid: number, tid: number): number | undefined =>
-  nspid(machine, `/proc/${pid}/task/${tid}/status`)?.at(-1);
-
-function nspid(machine: Machine, path: string): number[] | undefined {
-  const status = attempt(() => readText(machine, path));
-  const line = status === undefined ? undefined : /^NSpid:\s*([0-9\t ]+)$/m.exec(status)?.[1];
-  return line?.trim().split(/\s+/).map(Number);
-}
-
 /**
  * How often a thread has slept that sleeps or is stopped now. The same at two times, it did nothing in between: to sleep again is one
  * more (voluntary_ctxt_switches in proc_pid_status(5)).

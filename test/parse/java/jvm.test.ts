@@ -13,7 +13,6 @@ import { parseHsperfdata } from '../../../src/parse/java/hsperfdata.ts';
 import { isRepository, lacksRecorder, repositoryOf, runningRecordings } from '../../../src/parse/java/jfr-reply.ts';
 import { parseJvmMaps } from '../../../src/parse/java/jvm-maps.ts';
 import { originOf } from '../../../src/parse/java/origin.ts';
-import { parseSignalStatus } from '../../../src/parse/java/signal-status.ts';
 import { everyTruncationFails, onlyParseErrors } from '../../helpers/bytes.ts';
 
 const fixture = (name: string): Buffer => readFileSync(new URL(`../../../fixtures/java/${name}`, import.meta.url));
@@ -59,13 +58,6 @@ test('maps tell HotSpot from OpenJ9 and from what is no JVM, and where hsperfdat
   assert.deepEqual(parseJvmMaps(line('/usr/bin/native')), {});
   assert.equal(parseJvmMaps(line('/tmp/hsperfdata_shop/12')).perfFile, '/tmp/hsperfdata_shop/12');
   assert.equal(parseJvmMaps(line('/tmp/hsperfdata_shop/12 (deleted)')).perfFile, undefined);
-});
-
-test('SIGQUIT is caught when the third bit is set', () => {
-  const status = (mask: string): string => `Gid:\t0\t33\t0\t0\nSigCgt:\t${mask}\n`;
-  assert.deepEqual(parseSignalStatus(status('2000000181005ccf'), 'status'), { catchesQuit: true, gid: 33 });
-  assert.deepEqual(parseSignalStatus(status('2000000181005cc3'), 'status'), { catchesQuit: false, gid: 33 });
-  assert.deepEqual(parseSignalStatus('', 'status'), {});
 });
 
 test('options forbid attaching, the last one holds, and files leave it open', () => {

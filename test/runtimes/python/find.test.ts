@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Mapping } from '../../../src/parse/memory-maps.ts';
-import { imageOf, namedVersion } from '../../../src/runtimes/python/find.ts';
+import { namedVersion, pythonImage } from '../../../src/runtimes/python/find.ts';
 import { findInterpreter } from '../../../src/runtimes/python/interpreter.ts';
 import type { ReadableMemory } from '../../../src/runtimes/python/memory.ts';
 
@@ -11,14 +11,14 @@ test('a shared libpython goes before the executable, and the stable ABI library 
   const exe = mapping('/usr/bin/uwsgi');
   const stub = mapping('/usr/lib/libpython3.so');
   const library = mapping('/usr/lib/libpython3.11.so.1.0');
-  assert.equal(imageOf([exe, stub, library], '/usr/bin/uwsgi')?.mapping, library);
-  assert.equal(imageOf([exe, stub], '/usr/bin/uwsgi')?.mapping, exe);
-  assert.equal(imageOf([mapping('/usr/lib/libc.so.6')], '/usr/bin/python3.11'), undefined);
+  assert.equal(pythonImage([exe, stub, library], '/usr/bin/uwsgi')?.mapping, library);
+  assert.equal(pythonImage([exe, stub], '/usr/bin/uwsgi')?.mapping, exe);
+  assert.equal(pythonImage([mapping('/usr/lib/libc.so.6')], '/usr/bin/python3.11'), undefined);
 });
 
 test('a library that was replaced on disk since is found', () => {
   const library = mapping('/opt/python/lib/libpython3.9.so.1.0 (deleted)');
-  assert.equal(imageOf([library], undefined)?.mapping, library);
+  assert.equal(pythonImage([library], undefined)?.mapping, library);
   assert.deepEqual(namedVersion(library.path ?? '', [library]), { major: 3, minor: 9 });
 });
 
