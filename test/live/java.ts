@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -10,8 +11,13 @@ const SOURCE = fileURLToPath(new URL('../../workloads/java/Inside.java', import.
 export const COMMONS_POOL = '/usr/share/java/commons-pool2.jar';
 const PATIENCE_MS = 20_000;
 
-/** JDKs to try beside the one on the path. */
-export const NEWER_JAVA = ['/usr/lib/jvm/temurin-25-jdk-amd64/bin/java'].find((path) => existsSync(path));
+/** Where distributions put JDKs. */
+const JVMS = '/usr/lib/jvm';
+/** A JDK of 21 or later to try beside the one on the path. */
+export const NEWER_JAVA = (existsSync(JVMS) ? readdirSync(JVMS) : [])
+  .filter((name) => /(?:^|-)(?:2[1-9]|[3-9][0-9])(?:-|$)/.test(name))
+  .map((name) => join(JVMS, name, 'bin/java'))
+  .find((path) => existsSync(path));
 
 /** Compiles workloads/java/Inside.java for JDK 8 and later, where every user can read it, and not in /tmp. */
 export function compile(): { folder: string; remove(): void } {
