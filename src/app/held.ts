@@ -77,12 +77,9 @@ export class HeldReader {
   }
 
   #pass(states: number): HeldAnswer {
-    const { pids = [], repeat } = this.#options;
+    const { pids = [] } = this.#options;
     const [pid, ...more] = pids;
-    const request = { states, ...(pid !== undefined && more.length === 0 && { pid }) };
-    const read = (): HeldAnswer => this.#machine.heldSockets(request);
-    // Connections in other states come and go without being told of.
-    return repeat && !this.#withOthers ? repeat.pass(request, this.#machine.now(), read) : read();
+    return this.#machine.heldSockets({ states, ...(pid !== undefined && more.length === 0 && { pid }) });
   }
 
   /** A recording may hold sockets in further states than are asked for. */

@@ -1,7 +1,7 @@
 import { standingOf } from '../diagnose/ages.ts';
 import { ListenerIndex } from '../diagnose/listeners.ts';
 import { findHolders, userOf, type Walk, type Wanted } from '../kernel/holders.ts';
-import type { HeldAnswer, HeldRequest, Machine, ProcessEntry } from '../kernel/machine.ts';
+import type { Machine, ProcessEntry } from '../kernel/machine.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import { type ClosedSearch, findClosedButHeld } from './closed-but-held.ts';
@@ -24,12 +24,7 @@ export type CaptureOptions = {
   memory?: Memory;
   /** Fail rather than read in another way. */
   only?: 'bpf';
-  /** May answer a pass over all descriptors in the place of the kernel, from what it gave before. */
-  repeat?: Repeat;
 };
-
-/** `now` in milliseconds since 1970. */
-export type Repeat = { pass(request: HeldRequest, now: number, read: () => HeldAnswer): HeldAnswer };
 
 /** What was found out about who holds what. */
 export type Found = {

@@ -108,7 +108,7 @@ function findingOf(
     evidence: once([
       ...evidence,
       ...receiveQueueEvidence(subject),
-      ...answerEvidence(subject),
+      ...(cause === 'half-close' ? [] : answerEvidence(subject)),
       ...holderEvidence(subject, cause),
       ...pattern.evidence,
       ...threadEvidence(subject, cause),

@@ -32,7 +32,7 @@ export function addEvidence(machine: Machine, holders: Process[], stuck: StuckSo
 }
 
 /** Whether the cgroup freezer has stopped it: of version 1 or 2, where both are mounted. */
-function readFrozen(machine: Machine, pid: number): boolean | undefined {
+export function readFrozen(machine: Machine, pid: number): boolean | undefined {
   const cgroup = attempt(() => readText(machine, `/proc/${pid}/cgroup`));
   let frozen: boolean | undefined;
   for (const path of freezerFiles(cgroup ?? '')) {

@@ -72,8 +72,6 @@ export type HeldFacts = {
   lingerBit?: number;
   /** Fields that this kernel does not have. */
   absent: readonly string[];
-  /** The records were written so long ago, and nothing has come or gone since: their sockets are older by that. */
-  laterMs?: number;
 };
 
 // Places in a record for the loops over 100,000 of them: in words, and for what is smaller in bytes.
@@ -112,7 +110,6 @@ export class HeldRecords {
   readonly addresses = new AddressCache();
   readonly #absent: ReadonlySet<string>;
   readonly #tickMs: number;
-  readonly #laterMs: number;
   readonly #tellsEpoll: boolean;
   readonly #tellsAwaited: boolean;
 
@@ -125,7 +122,6 @@ export class HeldRecords {
     this.words = new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, bytes.length / 4);
     this.#absent = new Set(facts.absent);
     this.#tickMs = 1000 / facts.ticksPerSecond;
-    this.#laterMs = facts.laterMs ?? 0;
     this.#tellsEpoll = this.has('inEpoll');
     this.#tellsAwaited = this.has('awaited');
   }
@@ -253,7 +249,7 @@ export class HeldRecords {
   #since(record: number, moment: number): number {
     const at = record * WORDS;
     const ticks = ((this.words[at + NOW] ?? 0) - (this.words[at + moment] ?? 0)) >>> 0;
-    return (ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * this.#tickMs)) + this.#laterMs;
+    return ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * this.#tickMs);
   }
 
   lastAckReceivedMs(record: number): number {
@@ -302,7 +298,7 @@ export class HeldRecords {
   /** Milliseconds until a moment. */
   until(record: number, field: HeldField): number {
     const ticks = (this.word(record, field) - this.word(record, 'now')) >>> 0;
-    return ticks > ALMOST_AROUND ? 0 : Math.max(0, Math.floor(ticks * this.#tickMs) - this.#laterMs);
+    return ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * this.#tickMs);
   }
 
   byte(record: number, field: HeldField): number {

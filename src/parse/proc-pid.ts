@@ -106,8 +106,8 @@ export function parseStatus(text: string, path: string): Status {
     status.uid = integer(value.split(/\s+/)[1] ?? '', 10, where);
   });
   read('Gid', (value, where) => {
-    if (value === '') return; // scrubbed from a recording
-    status.gid = integer(value.split(/\s+/)[1] ?? '', 10, where);
+    // A recording without the names of people has no groups.
+    if (value !== '') status.gid = integer(value.split(/\s+/)[1] ?? '', 10, where);
   });
   read('NSpid', (value, where) => {
     status.nspid = value.split(/\s+/).map((pid) => integer(pid, 10, where));

@@ -1,6 +1,6 @@
 import { attempt } from '../kernel/attempt.ts';
+import { readFrozen } from '../kernel/holder-evidence.ts';
 import { type Machine, readText } from '../kernel/machine.ts';
-import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
 import { parseStat } from '../parse/proc-pid.ts';
 
 /** `ended`: it is no more, or another process has its number. */
@@ -17,11 +17,5 @@ export function standsStill(machine: Machine, pid: number, startTicks?: number):
   const { state } = stat;
   if (state === 'zombie' || state === 'dead') return 'ended';
   if (state === 'stopped' || state === 'traced') return state;
-  return isFrozen(machine, pid) ? 'frozen' : undefined;
-}
-
-/** Where both versions of the freezer are mounted, each can have stopped it. */
-function isFrozen(machine: Machine, pid: number): boolean {
-  const cgroup = attempt(() => readText(machine, `/proc/${pid}/cgroup`)) ?? '';
-  return freezerFiles(cgroup).some((path) => attempt(() => parseFrozen(readText(machine, path))) === true);
+  return readFrozen(machine, pid) === true ? 'frozen' : undefined;
 }

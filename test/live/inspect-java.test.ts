@@ -46,16 +46,15 @@ before(() => {
 });
 after(() => classes?.remove());
 
-/** Of five clients, how many keep a thread: the others have what they want. */
-const WORKING: Readonly<Record<string, number>> = { pool: 0, 'missing-close': 0 };
-
 /** Plays a case with some clients, and ends it in any case. */
 async function playing(name: string, settings: JavaOptions, look: (jvm: Jvm) => Promise<void>): Promise<void> {
   const jvm = await startJava(classes.folder, name, settings);
   try {
     await jvm.visit(5);
     await jvm.stuck(name === 'pool' ? 1 : name === 'deadlock' ? 2 : 5);
-    if (name !== 'virtual') await jvm.working(WORKING[name] ?? 5);
+    if (name === 'silent' || name === 'virtual') await jvm.asked(5);
+    if (name === 'deadlock') await jvm.threads('deadlock-', 5);
+    if (name === 'pool' || name === 'missing-close') await jvm.threads(`${name}-`, 0);
     await look(jvm);
   } finally {
     await jvm.stop();
@@ -207,7 +206,7 @@ test(
     playing('pool', {}, async (jvm) => {
       await jvm.visit(6);
       await jvm.stuck(8);
-      await jvm.working(3);
+      await jvm.threads('pool-', 3);
       const before = stateOf(jvm);
       const inside = await inspect(jvm, 'deep');
       assert.deepEqual(inside.gaps, []);

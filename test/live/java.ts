@@ -3,14 +3,20 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { saidBy, threadNames, waitFor } from './wait.ts';
 
 const SOURCE = fileURLToPath(new URL('../../workloads/java/Inside.java', import.meta.url));
 export const COMMONS_POOL = '/usr/share/java/commons-pool2.jar';
 
-/** JDKs to try beside the one on the path. */
-export const NEWER_JAVA = ['/usr/lib/jvm/temurin-25-jdk-amd64/bin/java'].find((path) => existsSync(path));
+/** Where distributions put JDKs. */
+const JVMS = '/usr/lib/jvm';
+/** A JDK of 21 or later to try beside the one on the path. */
+export const NEWER_JAVA = (existsSync(JVMS) ? readdirSync(JVMS) : [])
+  .filter((name) => /(?:^|-)(?:2[1-9]|[3-9][0-9])(?:-|$)/.test(name))
+  .map((name) => join(JVMS, name, 'bin/java'))
+  .find((path) => existsSync(path));
 
 /** Compiles workloads/java/Inside.java for JDK 8 and later, where every user can read it, and not in /tmp. */
 export function compile(): { folder: string; remove(): void } {
@@ -37,8 +43,10 @@ export type Jvm = {
   visit(count: number): Promise<void>;
   /** So many connections of it are in CLOSE_WAIT. */
   stuck(count: number): Promise<void>;
-  /** So many threads of its case are there, and no more: the others have not begun, or have ended. */
-  working(count: number): Promise<void>;
+  /** Waits until so many of its handlers have asked the service. */
+  asked(count: number): Promise<void>;
+  /** Waits until it has so many threads whose names begin so: the others have not begun, or have ended. */
+  threads(prefix: string, count: number): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -52,8 +60,10 @@ export type JavaOptions = {
 
 /** Starts java Inside CASE with a service that is silent; that of the case `pool` hangs up. */
 export async function startJava(folder: string, name: string, settings: JavaOptions = {}): Promise<Jvm> {
+  let questions = 0;
   const service = createServer((socket) => {
     socket.on('error', () => {});
+    socket.once('data', () => questions++);
     if (name === 'pool') socket.once('data', () => socket.end());
     socket.resume();
   });
@@ -66,7 +76,7 @@ export async function startJava(folder: string, name: string, settings: JavaOpti
   try {
     const output = collectOutput(child);
     const listening = Number(await saidBy(child, /^READY ([0-9]+)\n/m, words.join(' ')));
-    return jvmOf(child, service, output, { port: listening, name });
+    return jvmOf(child, service, output, listening, () => questions);
   } catch (error) {
     child.kill('SIGKILL');
     service.close();
@@ -83,12 +93,7 @@ function collectOutput(child: ChildProcess): () => string {
   return () => text;
 }
 
-function jvmOf(
-  child: ChildProcess,
-  service: Server,
-  output: () => string,
-  { port, name }: { port: number; name: string },
-): Jvm {
+function jvmOf(child: ChildProcess, service: Server, output: () => string, port: number, questions: () => number): Jvm {
   const pid = javaBelow(child.pid ?? 0);
   return {
     pid,
@@ -107,12 +112,17 @@ function jvmOf(
         () => `${count} sockets of ${pid} in CLOSE_WAIT`,
       );
     },
-    async working(count) {
-      const ofCase = new RegExp(`^${name}-[0-9]+$`);
-      const working = (): string[] => threadNames(pid).filter((thread) => ofCase.test(thread));
+    async asked(count) {
       await waitFor(
-        () => working().length === count,
-        () => `${count} threads of ${name}, and not ${working()}`,
+        () => questions() >= count,
+        () => `${count} questions of ${pid} to its service`,
+      );
+    },
+    async threads(prefix, count) {
+      const named = (): string[] => threadNames(pid).filter((name) => name.startsWith(prefix));
+      await waitFor(
+        () => named().length === count,
+        () => `${count} threads ${prefix} of ${pid}, and not ${named()}`,
       );
     },
     async stop() {

@@ -19,12 +19,12 @@ const skip = missing('root', 'java') || (!process.env.CI && !existsSync(JAR) && 
 test('a library that a JVM has loaded is recognised by its open file, with its version, and advised on', {
   skip,
 }, async () => {
-  const server = createServer((connection) => connection.end()).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
   // The command line shows no name of a file, so only what is open tells.
   const folder = mkdtempSync(join(tmpdir(), 'libraries-'));
   copyFileSync(JAR, join(folder, 'commons-pool2-2.11.1.jar'));
+  const server = createServer((connection) => connection.end()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
   const source = fileURLToPath(new URL('Holder.java', import.meta.url));
   const java = spawn('java', ['-cp', `${folder}/*`, source, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {

@@ -14,7 +14,18 @@ export type SocketIds = {
 
 export const NO_SOCKETS: SocketIds = { inodes: new Uint32Array(), others: new Set(), closed: 0 };
 
-export function socketIds({ sockets, closedFds }: Case): SocketIds {
+/** Of a case that was looked at before they are the same object, which spares the comparison. */
+export function socketIds(subject: Case): SocketIds {
+  const known = KNOWN.get(subject);
+  if (known) return known;
+  const ids = idsOf(subject);
+  KNOWN.set(subject, ids);
+  return ids;
+}
+
+const KNOWN = new WeakMap<Case, SocketIds>();
+
+function idsOf({ sockets, closedFds }: Case): SocketIds {
   const list = SocketRows.of(sockets);
   const { table, rows } = list;
   const inodes = rows.map((row) => table.cell(row, COLUMN.inode)).sort();
@@ -29,6 +40,7 @@ export function socketIds({ sockets, closedFds }: Case): SocketIds {
 
 /** How many came and went between two looks. */
 export function compare(before: SocketIds, now: SocketIds): { entered: number; left: number } {
+  if (before === now) return { entered: 0, left: 0 };
   const both = common(before.inodes, now.inodes);
   let stayed = 0;
   for (const ends of now.others) if (before.others.has(ends)) stayed++;

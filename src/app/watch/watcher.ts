@@ -8,7 +8,7 @@ import type { Filter } from '../filter.ts';
 import { type LookOptions, lookAt, type Where, withSource } from '../look.ts';
 import { liveMachine } from '../machine.ts';
 import { Memory } from '../memory.ts';
-import { KeptPass } from './kept-pass.ts';
+import { older, type Seen } from './older.ts';
 import { Passes } from './passes.ts';
 import { step, type WatchState } from './state.ts';
 import { type OpenTrace, openTrace, type TraceChoice } from './trace.ts';
@@ -22,6 +22,10 @@ const LONGEST_SPARING_MS = 10_000;
 /** The first looks are dearer than those that come, for nothing is compiled yet. */
 const WARM_UP = 5;
 
+/** From so many sockets in CLOSE_WAIT on, what entries and exits do not tell of may be so old: Recv-Q, descriptors in use, totals. */
+const MANY = 2000;
+const LONGEST_SAME_MS = 10_000;
+
 /** Of a connection that came and went it is known who closed it, and not between which ends it was. */
 const NOT_BY_SOCKET = {
   kind: 'polls',
@@ -33,7 +37,7 @@ const filtersSockets = ({ port, peer, netns, family }: Filter): boolean =>
 
 export type WatchOptions = LookOptions & Omit<Where, 'from'> & { trace?: TraceChoice };
 
-/** The sockets of a finding, the oldest first, with their holders. */
+/** The sockets of a finding, the oldest first, with their holders, as they were at the last full look. */
 export const socketsOf = (finding: Finding): SocketRow[] => socketRows({ findings: [finding] });
 
 /** Looks at one machine again and again, and listens in between. */
@@ -43,7 +47,8 @@ export class Watcher {
   #trace: OpenTrace;
   readonly #drain: NodeJS.Timeout | undefined;
   readonly #passes = new Passes();
-  readonly #kept = new KeptPass();
+  /** What was seen at the last full look. */
+  #seen: Seen | undefined;
   #filter: Filter;
   #memory = new Memory();
   #state: WatchState | undefined;
@@ -68,6 +73,7 @@ export class Watcher {
   set filter(filter: Filter) {
     this.#filter = filter;
     this.#memory = new Memory();
+    this.#seen = undefined;
     if (this.#state) this.#state = { ...this.#state, rows: new Map(), isFirst: true };
   }
 
@@ -83,10 +89,9 @@ export class Watcher {
     this.#listen();
     const { source, trace } = this.#trace;
     const lost = source?.takeLost() ?? false;
-    this.#kept.isSame = source !== undefined && !lost && this.#passes.areAllGone;
     const filter = this.#filter;
-    const options = { ...this.#options, filter, young: true, memory: this.#memory, repeat: this.#kept };
-    const { snapshot, diagnosis } = lookAt(this.#machine, { ...options, ...(filter.pids && { pids: filter.pids }) });
+    const isSame = source !== undefined && !lost && this.#passes.areAllGone;
+    const { snapshot, diagnosis } = (isSame && this.#stillSeen()) || this.#lookAnew();
     const passed = this.#passes.atLook((inode) => this.#memory.has(inode));
     const bySocket = filtersSockets(filter);
     this.#state = step(this.#state, {
@@ -100,6 +105,22 @@ export class Watcher {
     });
     this.#costs = [...this.#costs, cpuMs() - before].slice(-WARM_UP);
     return this.#state.frame;
+  }
+
+  /** Where there are few, or it was long ago, looking anew is cheap enough, and tells what no entry or exit tells of. */
+  #stillSeen(): Seen | undefined {
+    const seen = this.#seen;
+    if (!seen || seen.diagnosis.totals.closeWait < MANY) return undefined;
+    const laterMs = this.#machine.now() - seen.snapshot.takenAt;
+    return laterMs >= 0 && laterMs <= LONGEST_SAME_MS ? older(seen, laterMs) : undefined;
+  }
+
+  #lookAnew(): Seen {
+    const filter = this.#filter;
+    const options = { ...this.#options, filter, young: true, memory: this.#memory };
+    const { snapshot, diagnosis } = lookAt(this.#machine, { ...options, ...(filter.pids && { pids: filter.pids }) });
+    this.#seen = { snapshot, diagnosis };
+    return this.#seen;
   }
 
   /** A source that fails, as an instance of tracefs that somebody else removes, leaves the comparison of looks. */

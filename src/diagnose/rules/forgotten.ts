@@ -28,7 +28,7 @@ export const forgotten: Rule = {
         ? [
             {
               fact: `${plural(sockets.length, 'socket')} in no epoll set${conduct ? `, and no thread waits for ${sockets.length === 1 ? 'it' : 'one of them'}` : ''}`,
-              says: 'nobody will read the end: the program has let go of it without closing',
+              says: 'nobody is told of the end, so nobody will close it',
             },
           ]
         : []),
