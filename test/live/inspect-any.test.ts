@@ -8,7 +8,7 @@ import type { Inside, Strand } from '../../src/model/inside.ts';
 import { inspectThreads } from '../../src/runtimes/any/inspect.ts';
 import { subjectOf } from './inside.ts';
 import { lookAsNobody, NOBODY, type Program, startReady, stopProcess, workshop } from './program.ts';
-import { ofThreads } from './wait.ts';
+import { ofThreads, untilAsleep } from './wait.ts';
 import { missing } from './workload.ts';
 
 type Said = { pid: number; held: number; listener: number; peer: number; tids: [number, number] };
@@ -224,6 +224,7 @@ test('of a 32-bit program it is said that its calls have other numbers', { skip:
   const said = await startReady<object>([target]);
   try {
     const pid = said.child.pid ?? 0;
+    await untilAsleep(pid);
     const machine = await liveMachine();
     const rest = { machine, arch: process.arch, sockets: [], announce() {}, signal: new AbortController().signal };
     const inside = inspectThreads({ ...rest, process: { pid, name: 'narrow' }, depth: 'read' });
