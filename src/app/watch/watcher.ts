@@ -24,7 +24,7 @@ const WARM_UP = 5;
 
 /** From so many sockets in CLOSE_WAIT on, what entries and exits do not tell of may be so old: Recv-Q, descriptors in use, totals. */
 const MANY = 2000;
-const LONGEST_SAME_MS = 10_000;
+const LONGEST_SAME_MS = 15_000;
 
 /** Of a connection that came and went it is known who closed it, and not between which ends it was. */
 const NOT_BY_SOCKET = {
