@@ -1,21 +1,21 @@
 import { isLoopback } from '../diagnose/listeners.ts';
 import { attempt } from '../kernel/attempt.ts';
-import { addEvidence, type StuckSockets } from '../kernel/holder-evidence.ts';
+import { addEvidence } from '../kernel/holder-evidence.ts';
 import type { Walk } from '../kernel/holders.ts';
 import { LibraryBudget } from '../kernel/libraries.ts';
 import { type Machine, OWN_NETNS, type ProcessEntry, readText } from '../kernel/machine.ts';
 import { describeHolder, Identities } from '../kernel/process-facts.ts';
 import { readThreads } from '../kernel/threads.ts';
 import { SystemError } from '../model/errors.ts';
-import { InodeMap } from '../model/inode-map.ts';
 import type { Process, SocketFds } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
-import { COLUMN, type SocketRows, UNKNOWN } from '../model/socket-table.ts';
+import type { Listener, TcpSocket } from '../model/socket.ts';
+import type { SocketRows } from '../model/socket-table.ts';
 import { parseServices } from '../parse/services.ts';
 import { parseFileNr, parsePortRange } from '../parse/sysctl.ts';
 import { addStates, countStates, type NamespaceReader } from './namespaces.ts';
 import type { Found } from './search.ts';
+import { StuckInTable } from './stuck-sockets.ts';
 
 /** Puts together what was read: the snapshot holds what a report can speak of, and no more. */
 export function assemble(
@@ -30,7 +30,7 @@ export function assemble(
   const ends = others ? otherEnds(reader.sockets.list(), others) : new Set<TcpSocket>();
   const holders = describeHolders(machine, processes, reader, found, ends, { arch, begun });
   const kept = others && heldOrOpposite(others, holders, ends);
-  const byState = countStates(reader.sockets.list(), reader.listeners.length);
+  const byState = countStates(reader.sockets, reader.listeners.length);
   if (others) addStates(byState, others);
   for (const socket of kept ?? []) reader.sockets.push(socket);
   const tcpSockets = reader.counted;
@@ -110,17 +110,17 @@ function otherEnds(sockets: SocketRows, others: TcpSocket[]): Set<TcpSocket> {
     if (same) same.push(other);
     else ports.set(key, [other]);
   }
-  const { table } = sockets;
-  sockets.each((row) => {
-    const port = table.ends[table.cell(row, COLUMN.end)]?.local.port ?? 0;
-    const candidates = ports.get(table.peerPort(row) * 65_536 + port) ?? NO_SOCKETS;
+  const { table, rows } = sockets;
+  for (const row of rows) {
+    const port = table.ends[table.end[row] ?? 0]?.local.port ?? 0;
+    const candidates = ports.get(table.peerPortAt(row) * 65_536 + port) ?? NO_SOCKETS;
     const socket = candidates.length > 0 ? table.at(row) : undefined;
-    if (!socket) return;
+    if (!socket) continue;
     const { local, peer } = socket;
     for (const other of candidates) {
       if (other.local.address === peer.address && other.peer.address === local.address) ends.add(other);
     }
-  });
+  }
   return ends;
 }
 
@@ -164,7 +164,7 @@ function describeHolders(
     threadsLeft -= threads.length;
   }
   const named = [...holders.values()].filter(({ pid }) => walk.holders.has(pid));
-  addEvidence(machine, named, new StuckInodes(reader.sockets.list()));
+  addEvidence(machine, named, new StuckInTable(reader.sockets));
   return holders;
 }
 
@@ -175,47 +175,6 @@ function describeHolders(
 function unlisted(processes: ProcessEntry[], { tables }: Walk): ProcessEntry[] {
   const listed = new Set(processes.map(({ pid }) => pid));
   return [...tables.keys()].filter((pid) => !listed.has(pid)).map((pid) => ({ pid }));
-}
-
-/** So many questions are answered by looking through the column, which takes less than to make a map. */
-const FEW = 32;
-
-/** Of the sockets in CLOSE_WAIT, by inode: 1 where something lies unread, else 0; -1 of others. */
-class StuckInodes implements StuckSockets {
-  readonly #sockets: SocketRows;
-  #unread: InodeMap | undefined;
-  #asked = 0;
-
-  constructor(sockets: SocketRows) {
-    this.#sockets = sockets;
-  }
-
-  get(inode: number): number {
-    if (this.#unread || this.#asked++ >= FEW) return this.#map().get(inode);
-    const { table } = this.#sockets;
-    const row = table.rowOf(inode);
-    return row < 0 || !this.#isStuck(row) ? -1 : this.#isUnread(row);
-  }
-
-  #isStuck(row: number): boolean {
-    return this.#sockets.table.cell(row, COLUMN.state) === TCP_STATE.CLOSE_WAIT;
-  }
-
-  #isUnread(row: number): number {
-    const recvQueue = this.#sockets.table.cell(row, COLUMN.recvQueue);
-    return recvQueue !== UNKNOWN && recvQueue > 0 ? 1 : 0;
-  }
-
-  #map(): InodeMap {
-    if (this.#unread) return this.#unread;
-    const unread = new InodeMap(this.#sockets.length);
-    this.#sockets.each((row) => {
-      const inode = this.#sockets.table.cell(row, COLUMN.inode);
-      if (inode > 0 && this.#isStuck(row)) unread.add(inode, this.#isUnread(row));
-    });
-    this.#unread = unread;
-    return unread;
-  }
 }
 
 /** The start time is in ticks and seconds, so this much later is later. */
@@ -235,11 +194,16 @@ function concernedListeners({ sockets, listeners }: NamespaceReader): Listener[]
   // One byte for each port: 100,000 connections have that many, and a Set of them takes ten times as long.
   const ports = new Uint8Array(65_536);
   const isHere = sockets.addresses.map(isLoopback);
-  sockets.list().each((row) => {
-    const peer = sockets.cell(row, COLUMN.peer);
-    const local = sockets.ends[sockets.cell(row, COLUMN.end)]?.local;
-    if (local) ports[local.port] = 1;
-    if (isHere[peer] || sockets.addresses[peer] === local?.address) ports[sockets.peerPort(row)] = 1;
+  const { peer, end, peerPort, length, addresses, ends } = sockets;
+  const isInUse = new Uint8Array(ends.length);
+  for (let row = 0; row < length; row++) {
+    const from = peer[row] ?? 0;
+    const at = end[row] ?? 0;
+    isInUse[at] = 1;
+    if (isHere[from] || addresses[from] === ends[at]?.local.address) ports[peerPort[row] ?? 0] = 1;
+  }
+  ends.forEach(({ local }, at) => {
+    if (isInUse[at] === 1) ports[local.port] = 1;
   });
   return listeners.filter(({ local }) => ports[local.port] === 1);
 }

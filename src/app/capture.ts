@@ -7,7 +7,7 @@ import { ParseError, SystemError, UnclosedError } from '../model/errors.ts';
 import { DEFAULT_LIMITS } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { TCP_STATE } from '../model/socket.ts';
-import { COLUMN, type SocketTable } from '../model/socket-table.ts';
+import type { SocketTable } from '../model/socket-table.ts';
 import { parseStatus } from '../parse/proc-pid.ts';
 import { assemble } from './assemble.ts';
 import { fdsDenied, holderUnknown, netnsUnknown, procHidden } from './gaps.ts';
@@ -76,7 +76,7 @@ function lookAgain(
   { stuckAfterMs = DEFAULT_LIMITS.stuckAfterMs, memory }: CaptureOptions,
 ): void {
   const isUnclear = (row: number): boolean =>
-    sockets.cell(row, COLUMN.state) === TCP_STATE.CLOSE_WAIT && standingAt(sockets, row, stuckAfterMs) === 'maybe';
+    sockets.state[row] === TCP_STATE.CLOSE_WAIT && standingAt(sockets, row, stuckAfterMs) === 'maybe';
   if (memory && !memory.isEmpty) {
     memory.keepKnown(sockets, isUnclear);
     return;

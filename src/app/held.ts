@@ -1,4 +1,4 @@
-import { standingAt, standingOf } from '../diagnose/ages.ts';
+import { type Standing, standingAt, standingOf } from '../diagnose/ages.ts';
 import { ListenerIndex } from '../diagnose/listeners.ts';
 import type { Walk } from '../kernel/holders.ts';
 import { type FdTable, type HeldAnswer, type Machine, type NetNsEntry, NO_ANSWER } from '../kernel/machine.ts';
@@ -28,8 +28,8 @@ export class HeldReader {
   readonly #reader: NamespaceReader;
   readonly #options: CaptureOptions;
   readonly #tables = new Map<number, { sockets: CompactSocketFds; table: FdTable }>();
-  /** Every socket that a descriptor holds. */
-  #inodes = new InodeMap();
+  #records: HeldRecords | undefined;
+  #inodes: InodeMap | undefined;
   readonly #counts = new Map<number, HeldCount>();
   #unheld: readonly TcpSocket[] = [];
   readonly #others: TcpSocket[] = [];
@@ -57,12 +57,11 @@ export class HeldReader {
     const states = (this.#withOthers ? CONNECTED : STUCK) | (closedButHeld === 'never' ? 0 : CLOSED);
     const records = recordsOf(this.#firstPass(states));
     this.#reader.bpf = records.facts.kind === 'typed' ? 'bpf' : 'bpf-generic';
-    this.#inodes = new InodeMap(records.count);
-    this.#reader.sockets.reserve(records.count);
+    this.#records = records;
     this.#sort(records, states);
     this.#unheld = this.#reader.readUnheld(
       [...this.#counts.values()],
-      this.#inodes,
+      { has: (inode) => this.#isHeld(inode) },
       this.#withOthers ? this.#others : undefined,
     );
   }
@@ -86,8 +85,11 @@ export class HeldReader {
   #sort(records: HeldRecords, states: number): void {
     const wanted = this.#options.pids && new Set(this.#options.pids);
     const { sockets, listeners } = this.#reader;
-    const stuckAfterMs = this.#options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
     const seen = new SeenDescriptors();
+    const shared = sharedSockets(records);
+    const known = new InodeMap(shared.size);
+    const stuck = new Uint32Array(records.count);
+    let stuckCount = 0;
     let count = this.#countOf(0);
     for (let record = 0; record < records.count; record++) {
       const pid = records.pid(record);
@@ -96,7 +98,7 @@ export class HeldReader {
       const inode = records.inode(record);
       const state = records.state(record);
       if ((states & (1 << state)) === 0) continue;
-      const first = this.#inodes.add(inode, record) < 0;
+      const first = shared.size === 0 || !shared.has(inode) || known.add(inode, record) < 0;
       const table = this.#tableOf(pid);
       if (first) table.addFirst(inode, fd);
       else table.add(inode, fd);
@@ -110,16 +112,43 @@ export class HeldReader {
         count.sockets++;
       }
       if (state === TCP_STATE.CLOSE_WAIT) {
-        const standing = first
-          ? standingAt(sockets, records.addTo(sockets, record), stuckAfterMs)
-          : standingOf(records.socket(record), stuckAfterMs);
-        if (standing === 'maybe') this.#hasUnclear = true;
-        (standing === 'young' ? this.#youngHolders : this.#holders).add(pid);
+        if (first) stuck[stuckCount++] = record;
+        else this.#note(pid, standingOf(records.socket(record), this.#stuckAfterMs));
       } else if (first) {
         if (state === TCP_STATE.LISTEN) listeners.push(records.listener(record));
         else this.#others.push(records.socket(record));
       }
     }
+    const rows = stuck.subarray(0, stuckCount);
+    const firstRow = records.addTo(sockets, rows, shared);
+    for (let i = 0; i < rows.length; i++)
+      this.#note(records.pid(rows[i] ?? 0), standingAt(sockets, firstRow + i, this.#stuckAfterMs));
+  }
+
+  /** That a process holds a socket of which this is so. */
+  #note(pid: number, standing: Standing): void {
+    if (pid === this.#notedPid && standing === this.#notedStanding) return;
+    this.#notedPid = pid;
+    this.#notedStanding = standing;
+    if (standing === 'maybe') this.#hasUnclear = true;
+    (standing === 'young' ? this.#youngHolders : this.#holders).add(pid);
+  }
+
+  #notedPid = -1;
+  #notedStanding: Standing | undefined;
+
+  get #stuckAfterMs(): number {
+    return this.#options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
+  }
+
+  /** Whether a descriptor was seen to hold the socket. */
+  #isHeld(inode: number): boolean {
+    if (!this.#inodes) {
+      const inodes = new InodeMap(this.#records?.count);
+      for (const { sockets } of this.#tables.values()) for (const it of sockets.inodes()) inodes.add(it, 0);
+      this.#inodes = inodes;
+    }
+    return this.#inodes.has(inode);
   }
 
   #countOf(netns: number): HeldCount {
@@ -143,8 +172,8 @@ export class HeldReader {
 
   /** Whether the age of any CLOSE_WAIT socket cannot tell if it is stuck. */
   hasUnclear(): boolean {
-    const { stuckAfterMs = DEFAULT_LIMITS.stuckAfterMs } = this.#options;
-    const isUnclear = (it: TcpSocket): boolean => it.state === 'CLOSE_WAIT' && standingOf(it, stuckAfterMs) === 'maybe';
+    const isUnclear = (it: TcpSocket): boolean =>
+      it.state === 'CLOSE_WAIT' && standingOf(it, this.#stuckAfterMs) === 'maybe';
     return this.#hasUnclear || this.#unheld.some(isUnclear);
   }
 
@@ -155,9 +184,7 @@ export class HeldReader {
     for (let record = 0; record < records.count; record++) {
       if (records.state(record) === TCP_STATE.CLOSE_WAIT) there.add(records.inode(record), record);
     }
-    this.#reader.dropGone(({ inode }) =>
-      inode !== undefined && this.#inodes.has(inode) ? there.has(inode) : undefined,
-    );
+    this.#reader.dropGone(({ inode }) => (inode !== undefined && this.#isHeld(inode) ? there.has(inode) : undefined));
   }
 
   found(processCount: number): Found {
@@ -192,6 +219,14 @@ export class HeldReader {
 }
 
 const recordsOf = ({ bytes, facts }: HeldAnswer): HeldRecords => new HeldRecords(bytes, facts);
+
+/** Sockets of which several descriptors may come: a few, as every descriptor that is alone says so itself. */
+function sharedSockets(records: HeldRecords): InodeMap {
+  const shared = new InodeMap();
+  for (let record = 0; record < records.count; record++)
+    if (!records.isAlone(record)) shared.add(records.inode(record), record);
+  return shared;
+}
 
 /**
  * Descriptors come in order, process by process. Only where one comes again, it is a second sight of the same one: Linux

@@ -1,6 +1,6 @@
 import { InodeMap } from '../model/inode-map.ts';
 import { TCP_STATE } from '../model/socket.ts';
-import { COLUMN, type SocketTable } from '../model/socket-table.ts';
+import type { SocketTable } from '../model/socket-table.ts';
 
 /** Which CLOSE_WAIT sockets the last look of several has seen, whether or not its report speaks of them. */
 export class Memory {
@@ -19,8 +19,8 @@ export class Memory {
   keepKnown(sockets: SocketTable, isUnclear: (row: number) => boolean): void {
     const now = new InodeMap(sockets.length);
     sockets.retain((row) => {
-      const inode = sockets.cell(row, COLUMN.inode);
-      if (inode === 0 || sockets.cell(row, COLUMN.state) !== TCP_STATE.CLOSE_WAIT) return true;
+      const inode = sockets.inode[row] ?? 0;
+      if (inode === 0 || sockets.state[row] !== TCP_STATE.CLOSE_WAIT) return true;
       now.add(inode, 0);
       return this.has(inode) || !isUnclear(row);
     });

@@ -5,7 +5,7 @@ import { isGone, SystemError } from '../model/errors.ts';
 import type { InodeMap } from '../model/inode-map.ts';
 import type { Gap, NetNs, ReadingSource } from '../model/snapshot.ts';
 import { endsOf, type Listener, TCP_STATE, type TcpSocket, type TcpState, tcpStateName } from '../model/socket.ts';
-import { COLUMN, type SocketRows, SocketTable } from '../model/socket-table.ts';
+import { SocketTable } from '../model/socket-table.ts';
 import { stateMask } from '../parse/inet-diag.ts';
 import { parseSockstat, type Sockstat } from '../parse/sockstat.ts';
 import { netlinkInterrupted, netlinkUnavailable, netnsDenied, notUnderstood, type Privileges } from './gaps.ts';
@@ -89,7 +89,7 @@ export class NamespaceReader {
    * that count more sockets than were seen, or that a connection waits in to be accepted. Gives what it has added, but
    * for listeners: those of processes that were not looked at.
    */
-  readUnheld(counts: readonly HeldCount[], seen: InodeMap, others: TcpSocket[] | undefined): TcpSocket[] {
+  readUnheld(counts: readonly HeldCount[], seen: Pick<InodeMap, 'has'>, others: TcpSocket[] | undefined): TcpSocket[] {
     const unheld: TcpSocket[] = [];
     const isSeen = ({ inode }: TcpSocket | Listener): boolean => inode !== undefined && seen.has(inode);
     const waiting = new Set(this.listeners.flatMap(({ netns, queue }) => (queue > 0 ? netns : [])));
@@ -336,12 +336,12 @@ const inUse = (v4: Sockstat, v6: Sockstat): number | undefined =>
 
 export type StateCounts = Partial<Record<TcpState, number>>;
 
-export function countStates(sockets: SocketRows, listeners: number): StateCounts {
+export function countStates({ state, length }: SocketTable, listeners: number): StateCounts {
   const counts = new Uint32Array(256);
-  sockets.each((row) => {
-    const state = sockets.table.cell(row, COLUMN.state);
-    counts[state] = (counts[state] ?? 0) + 1;
-  });
+  for (let row = 0; row < length; row++) {
+    const number = state[row] ?? 0;
+    counts[number] = (counts[number] ?? 0) + 1;
+  }
   const byState: StateCounts = { LISTEN: listeners };
   counts.forEach((count, number) => {
     const state = count > 0 ? tcpStateName(number) : undefined;

@@ -190,7 +190,7 @@ export class Scrubber {
     const copy = new Uint8Array(bytes);
     const view = new DataView(copy.buffer);
     for (let start = 0; start + HELD_SIZE <= copy.length; start += HELD_SIZE) {
-      const size = view.getUint16(start + HELD_FIELD.family.offset, true) === AF_INET ? 4 : 16;
+      const size = view.getUint8(start + HELD_FIELD.family.offset) === AF_INET ? 4 : 16;
       for (const { offset } of [HELD_FIELD.localAddress, HELD_FIELD.remoteAddress]) {
         const address = copy.slice(start + offset, start + offset + size);
         copy.set(size === 4 ? this.ipv4(address) : this.ipv6(address), start + offset);

@@ -1,5 +1,5 @@
 import type { AgeRange, TcpSocket } from '../model/socket.ts';
-import { COLUMN, MARK, SocketRows, type Sockets, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
+import { MARK, SocketRows, type Sockets, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
 
 /**
  * Time since the socket entered CLOSE_WAIT, from tcp_info. The peer's FIN carries an acknowledgement, so the last one
@@ -31,11 +31,15 @@ export const ageAtLeast = ({ lastAckReceivedMs = 0, lastDataReceivedMs = 0 }: Tc
 
 /** The same of each of many. */
 export function agesAtLeast({ table, rows }: SocketRows): Uint32Array {
-  return rows.map((row) => {
-    const ack = table.cell(row, COLUMN.lastAckReceivedMs);
-    const data = table.cell(row, COLUMN.lastDataReceivedMs);
-    return ack === UNKNOWN || data === UNKNOWN ? 0 : lowerBound(ack, data);
-  });
+  const { lastAckReceivedMs, lastDataReceivedMs } = table;
+  const ages = new Uint32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const ack = lastAckReceivedMs[row] ?? UNKNOWN;
+    const data = lastDataReceivedMs[row] ?? UNKNOWN;
+    if (ack !== UNKNOWN && data !== UNKNOWN) ages[i] = lowerBound(ack, data);
+  }
+  return ages;
 }
 
 const lowerBound = (lastAckReceivedMs: number, lastDataReceivedMs: number): number =>
@@ -54,12 +58,11 @@ const SAME_MOMENT_MS = 100;
 export const isExact = ({ atLeastMs, atMostMs }: AgeRange): boolean =>
   atLeastMs !== undefined && atMostMs !== undefined && atMostMs - atLeastMs <= SAME_MOMENT_MS;
 
-/** As `isExact(ageOf(socket))`, of a row. */
-export function hasExactAge(table: SocketTable, row: number): boolean {
-  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
-  const data = table.cell(row, COLUMN.lastDataReceivedMs);
-  return ack !== UNKNOWN && data !== UNKNOWN && Math.abs(data - ack) <= SAME_MOMENT_MS;
-}
+/** As `isExact(ageOf(socket))`, of the two times of a row. */
+export const areExact = (lastAckReceivedMs: number, lastDataReceivedMs: number): boolean =>
+  lastAckReceivedMs !== UNKNOWN &&
+  lastDataReceivedMs !== UNKNOWN &&
+  Math.abs(lastDataReceivedMs - lastAckReceivedMs) <= SAME_MOMENT_MS;
 
 /** What stands for so long is no moment that a program passes through. */
 const SETTLED_MS = 30_000;
@@ -80,7 +83,9 @@ const NEARLY = 0.02;
 export function knownAges(sockets: SocketRows): Uint32Array {
   const known = KNOWN.get(sockets);
   if (known) return known;
-  const ages = sockets.rows.map((row) => knownAgeAt(sockets.table, row));
+  const { rows, table } = sockets;
+  const ages = new Uint32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) ages[i] = knownAgeAt(table, rows[i] ?? 0);
   KNOWN.set(sockets, ages);
   return ages;
 }
@@ -89,26 +94,34 @@ export function knownAges(sockets: SocketRows): Uint32Array {
 const KNOWN = new WeakMap<SocketRows, Uint32Array>();
 
 function knownAgeAt(table: SocketTable, row: number): number {
-  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
-  const data = table.cell(row, COLUMN.lastDataReceivedMs);
+  const ack = table.lastAckReceivedMs[row] ?? UNKNOWN;
+  const data = table.lastDataReceivedMs[row] ?? UNKNOWN;
   if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return UNKNOWN;
   const atLeastMs = Math.min(ack, data);
-  if (data - atLeastMs <= Math.max(SAME_MOMENT_MS, NEARLY * atLeastMs)) return atLeastMs;
-  const sent = table.cell(row, COLUMN.lastDataSentMs);
-  const keepalive = (table.cell(row, COLUMN.marks) & MARK.keepalive) !== 0;
-  if (table.cell(row, COLUMN.timer) !== TIMER.none || keepalive || sent === UNKNOWN) return UNKNOWN;
+  const differ = data - atLeastMs;
+  if (differ <= SAME_MOMENT_MS || differ <= NEARLY * atLeastMs) return atLeastMs;
+  const sent = table.lastDataSentMs[row] ?? UNKNOWN;
+  const keepalive = ((table.marks[row] ?? 0) & MARK.keepalive) !== 0;
+  if (table.timer[row] !== TIMER.none || keepalive || sent === UNKNOWN) return UNKNOWN;
   return sent - ack > LONGEST_ROUND_TRIP_MS ? atLeastMs : UNKNOWN;
 }
 
 /** Whether a socket has been in CLOSE_WAIT for longer than the limit: `maybe` when its age cannot tell. */
 export type Standing = 'stuck' | 'maybe' | 'young';
 
+/** Numbers of the standings, for those of many. */
+export const STANDING = { young: 0, maybe: 1, stuck: 2 } as const;
+const STANDINGS: readonly Standing[] = ['young', 'maybe', 'stuck'];
+
 export function standingOf(socket: TcpSocket, stuckAfterMs: number): Standing {
   const { seenAgoMs, cameWithinMs, timer } = socket;
   if (seenAgoMs !== undefined && seenAgoMs >= stuckAfterMs) return 'stuck';
   if (cameWithinMs !== undefined && cameWithinMs < stuckAfterMs) return 'young';
   const { lastAckReceivedMs = UNKNOWN, lastDataReceivedMs = UNKNOWN, lastDataSentMs = UNKNOWN } = socket;
-  return standingBy(lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs, timer !== 'none', stuckAfterMs);
+  return (
+    STANDINGS[standingBy(lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs, timer !== 'none', stuckAfterMs)] ??
+    'maybe'
+  );
 }
 
 /** The same of a row. */
@@ -117,19 +130,36 @@ export function standingAt(table: SocketTable, row: number, stuckAfterMs: number
     const socket = table.at(row);
     return socket ? standingOf(socket, stuckAfterMs) : 'maybe';
   }
-  const ack = table.cell(row, COLUMN.lastAckReceivedMs);
-  const data = table.cell(row, COLUMN.lastDataReceivedMs);
-  const sent = table.cell(row, COLUMN.lastDataSentMs);
-  return standingBy(ack, data, sent, table.cell(row, COLUMN.timer) !== TIMER.none, stuckAfterMs);
+  const ack = table.lastAckReceivedMs[row] ?? UNKNOWN;
+  const data = table.lastDataReceivedMs[row] ?? UNKNOWN;
+  const sent = table.lastDataSentMs[row] ?? UNKNOWN;
+  return STANDINGS[standingBy(ack, data, sent, table.timer[row] !== TIMER.none, stuckAfterMs)] ?? 'maybe';
 }
 
-function standingBy(ack: number, data: number, sent: number, hasTimer: boolean, stuckAfterMs: number): Standing {
-  if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return 'maybe';
-  if (Math.min(ack, data) >= stuckAfterMs) return 'stuck';
-  if (data < stuckAfterMs) return 'young';
+/** The same of every row, as numbers. */
+export function standingsOf(table: SocketTable, stuckAfterMs: number): Uint8Array {
+  const { length, lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs, timer } = table;
+  const standings = new Uint8Array(length);
+  for (let row = 0; row < length; row++) {
+    if (table.hasHistory) {
+      standings[row] = STANDING[standingAt(table, row, stuckAfterMs)];
+      continue;
+    }
+    const ack = lastAckReceivedMs[row] ?? UNKNOWN;
+    const data = lastDataReceivedMs[row] ?? UNKNOWN;
+    const sent = lastDataSentMs[row] ?? UNKNOWN;
+    standings[row] = standingBy(ack, data, sent, timer[row] !== TIMER.none, stuckAfterMs);
+  }
+  return standings;
+}
+
+function standingBy(ack: number, data: number, sent: number, hasTimer: boolean, stuckAfterMs: number): number {
+  if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return STANDING.maybe;
+  if (ack >= stuckAfterMs && data >= stuckAfterMs) return STANDING.stuck;
+  if (data < stuckAfterMs) return STANDING.young;
   // A peer that has sent its FIN says nothing by itself. It acknowledges what this side sends: keepalive probes, or data, and
   // then says when it has read that. Without any of it the lower bound is the age, and the upper one only tells how long the
   // connection had been idle.
   const sentAfterLastData = sent === UNKNOWN || sent < data - SAME_MOMENT_MS;
-  return hasTimer || sentAfterLastData ? 'maybe' : 'young';
+  return hasTimer || sentAfterLastData ? STANDING.maybe : STANDING.young;
 }

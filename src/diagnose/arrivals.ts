@@ -20,22 +20,27 @@ const PAUSE_IN_GAPS = 5;
  * Undefined when too few ages are known, all are young, or nothing has arrived for long.
  */
 export function arrivalsOf(sockets: Sockets, stuckAfterMs: number): Arrivals | undefined {
-  const ages: number[] = [];
-  let stuck = 0;
   const list = SocketRows.of(sockets);
   const { table, rows } = list;
-  knownAges(list).forEach((age, i) => {
-    if (standingAt(table, rows[i] ?? 0, stuckAfterMs) !== 'young') stuck++;
-    if (age !== UNKNOWN && age >= stuckAfterMs) ages.push(age);
-  });
-  const [oldest] = ages;
-  const youngest = ages.at(-1);
-  if (youngest === undefined || oldest === undefined || ages.length < FEWEST) return undefined;
-  if (ages.length < MOSTLY * stuck) return undefined;
+  const ages = knownAges(list);
+  let stuck = 0;
+  let count = 0;
+  let oldest = 0;
+  let youngest = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const age = ages[i] ?? UNKNOWN;
+    const known = age !== UNKNOWN && age >= stuckAfterMs;
+    if (known) {
+      if (count++ === 0) oldest = age;
+      youngest = age;
+    }
+    if ((known && !table.hasHistory) || standingAt(table, rows[i] ?? 0, stuckAfterMs) !== 'young') stuck++;
+  }
+  if (count < FEWEST || count < MOSTLY * stuck) return undefined;
   // Younger ones than the limit are left out, so the time that was watched ends there.
   const windowMs = oldest - stuckAfterMs;
   if (windowMs < SHORTEST_WINDOW_MS) return undefined;
-  const meanGapMs = (oldest - youngest) / (ages.length - 1);
+  const meanGapMs = (oldest - youngest) / (count - 1);
   if (youngest - stuckAfterMs > PAUSE_IN_GAPS * meanGapMs) return undefined;
   return { perHour: (stuck / windowMs) * 3600_000, windowMs };
 }

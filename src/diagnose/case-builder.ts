@@ -1,8 +1,8 @@
 import type { Case, Direction, PeerGroup } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Listener } from '../model/socket.ts';
-import { COLUMN, SocketRows, type SocketTable } from '../model/socket-table.ts';
-import { agesAtLeast, type Standing } from './ages.ts';
+import { SocketRows, type SocketTable, UNKNOWN } from '../model/socket-table.ts';
+import { agesAtLeast, STANDING } from './ages.ts';
 import type { Holders } from './holders.ts';
 import type { Way } from './judged.ts';
 import { type ListenerIndex, sharing } from './listeners.ts';
@@ -16,7 +16,8 @@ export type CaseContext = {
   table: SocketTable;
   /** By the number of the local end. */
   ways: readonly Way[];
-  stuckAfterMs: number;
+  /** Of each row, as numbers. */
+  standings: Uint8Array;
   takenAt: number;
   /** False in a capture of connections alone: what no listener explains need not be outbound. */
   listenersShown: boolean;
@@ -27,10 +28,9 @@ export type CaseContext = {
   services: ReadonlyMap<number, string>;
 };
 
-const UNKNOWN_WAY: Way = { inbound: false, listener: undefined };
+export const UNKNOWN_WAY: Way = { inbound: false, listener: undefined };
 
-export const wayOf = ({ table, ways }: CaseContext, row: number): Way =>
-  ways[table.cell(row, COLUMN.end)] ?? UNKNOWN_WAY;
+export const wayOf = ({ table, ways }: CaseContext, row: number): Way => ways[table.end[row] ?? 0] ?? UNKNOWN_WAY;
 
 /** Stands for the ports of all inbound connections from one address; no connection has it. */
 const ANY_PORT = 0;
@@ -39,7 +39,9 @@ const ANY_PORT = 0;
 export class CaseBuilder {
   readonly #context: CaseContext;
   readonly #who: Pick<Case, 'kind' | 'process' | 'listener'>;
-  #rows: number[] = [];
+  /** The rows, in the order in which they came. */
+  readonly #chunks: Uint32Array[] = [];
+  #size = 0;
   #sorted: SocketRows | undefined;
   readonly #listeners = new Set<Listener>();
   /** By the number of the address, and the port. */
@@ -57,29 +59,67 @@ export class CaseBuilder {
   }
 
   get size(): number {
-    return this.#rows.length;
+    return this.#size;
   }
 
-  add(row: number, standing: Standing): void {
-    const { inbound, listener } = wayOf(this.#context, row);
-    this.#rows.push(row);
-    if (standing === 'stuck') this.#stuck++;
-    else if (standing === 'maybe') this.#maybeStuck++;
-    if (inbound) this.#inbound++;
-    if (listener) this.#listeners.add(listener);
-    this.#addPeer(row, inbound);
-    if (this.#who.kind !== 'held') return;
+  add(row: number): void {
+    this.addRows(Uint32Array.of(row));
+  }
+
+  addRows(rows: Uint32Array): void {
+    const { table, ways, standings, ends } = this.#context;
+    const { end, peer, peerPort } = table;
+    this.#chunks.push(rows);
+    this.#size += rows.length;
+    // One after the other they mostly have the same ends.
+    let lastEnd = -1;
+    let way = UNKNOWN_WAY;
+    let lastPeer = -1;
+    let lastPort = -1;
+    let group: PeerGroup | undefined;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] ?? 0;
+      if (standings[row] === STANDING.stuck) this.#stuck++;
+      else if (standings[row] === STANDING.maybe) this.#maybeStuck++;
+      if (end[row] !== lastEnd) {
+        lastEnd = end[row] ?? 0;
+        way = ways[lastEnd] ?? UNKNOWN_WAY;
+        if (way.listener) this.#listeners.add(way.listener);
+      }
+      if (way.inbound) this.#inbound++;
+      const port = way.inbound ? ANY_PORT : (peerPort[row] ?? 0) | 0;
+      if (!group || port !== lastPort || peer[row] !== lastPeer) {
+        lastPort = port;
+        lastPeer = peer[row] ?? 0;
+        group = this.#peerAt(lastPeer, port);
+      }
+      group.sockets++;
+      if (ends.mayBeAt((peerPort[row] ?? 0) | 0)) this.#addOtherEnd(group, row);
+    }
+    if (this.#who.kind === 'held') this.#addCoHolders(rows);
+  }
+
+  #addOtherEnd(group: PeerGroup, row: number): void {
+    const process = this.#context.ends.processOf(this.#context.table, row);
+    if (process) this.#nameProcess(group, process);
+  }
+
+  #addCoHolders(rows: Uint32Array): void {
     const { table, holders } = this.#context;
-    const others = holders.others(table.cell(row, COLUMN.inode), this.#who.process);
-    // Nearly always there is none, and a loop over nothing makes an object too.
-    if (others.length > 0) for (const other of others) this.#addCoHolder(other, 1);
+    const { inode, holder } = table;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] ?? 0;
+      if (holder[row] !== UNKNOWN) continue;
+      for (const other of holders.others(inode[row], this.#who.process)) this.#addCoHolder(other, 1);
+    }
   }
 
   /** Adds what another one has gathered of the same process, without looking at its sockets again. */
   addAll(other: CaseBuilder): void {
     // In the order of their ages, where another one has looked at those.
-    if (other.#sorted) other.#sorted.each((row) => this.#rows.push(row));
-    else this.#rows = this.#rows.concat(other.#rows);
+    if (other.#sorted) this.#chunks.push(other.#sorted.rows);
+    else this.#chunks.push(...other.#chunks);
+    this.#size += other.#size;
     this.#stuck += other.#stuck;
     this.#maybeStuck += other.#maybeStuck;
     this.#inbound += other.#inbound;
@@ -99,21 +139,6 @@ export class CaseBuilder {
     this.#coHolders.set(process, (this.#coHolders.get(process) ?? 0) + sockets);
   }
 
-  #addPeer(row: number, inbound: boolean): void {
-    const { table, ends } = this.#context;
-    const peer = table.cell(row, COLUMN.peer);
-    const port = inbound ? ANY_PORT : table.peerPort(row);
-    // One after the other they are mostly of one peer.
-    if (port !== this.#lastPort || peer !== this.#lastPeer) {
-      this.#lastPort = port;
-      this.#lastPeer = peer;
-      this.#lastGroup = this.#peerAt(peer, port);
-    }
-    this.#lastGroup.sockets++;
-    const process = ends.processOf(table, row);
-    if (process) this.#nameProcess(this.#lastGroup, process);
-  }
-
   #nameProcess(group: PeerGroup, { pid, name }: Pick<Process, 'pid' | 'name'>): void {
     if (this.#severalProcesses.has(group)) return;
     if (group.process === undefined) group.process = { pid, name };
@@ -124,10 +149,6 @@ export class CaseBuilder {
     this.#severalProcesses.add(group);
     delete group.process;
   }
-
-  #lastPort = -1;
-  #lastPeer = -1;
-  #lastGroup: PeerGroup = { address: '', sockets: 0 };
 
   #peerAt(peer: number, port: number): PeerGroup {
     const ports = remembered(this.#peers, peer, () => new Map<number, PeerGroup>());
@@ -160,7 +181,7 @@ export class CaseBuilder {
 
   /** `elsewhere`: connections of the process that were not added here; absent when nobody counted. */
   build(elsewhere: number | undefined): Case {
-    const sockets = oldestFirst(new SocketRows(this.#context.table, new Uint32Array(this.#rows)));
+    const sockets = oldestFirst(new SocketRows(this.#context.table, together(this.#chunks, this.#size)));
     this.#sorted = sockets;
     const uid = this.#who.process ? undefined : sockets.at(0)?.uid;
     const [listener] = this.#listeners;
@@ -189,36 +210,61 @@ function directionOf(inbound: number, all: number, listenersShown: boolean): Dir
   return inbound === 0 ? 'outbound' : 'mixed';
 }
 
-/** Ages are milliseconds in 32 bits; the other 21 bits of a double's 53 number the sockets. */
-const YOUNGEST = 2 ** 32 - 1;
-const MOST_PLACES = 2 ** 21;
+function together(chunks: readonly Uint32Array[], size: number): Uint32Array {
+  const [only] = chunks;
+  if (only && chunks.length === 1) return only;
+  const all = new Uint32Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
 
-// Descriptors come in order, and the lowest is mostly the oldest. Where it is not, age and place in one number make a sort
-// that compares numbers and calls nothing.
+// Descriptors come in order, and the lowest is mostly the oldest.
 function oldestFirst(sockets: SocketRows): SocketRows {
-  const { table, rows } = sockets;
   const ages = agesAtLeast(sockets);
-  if (rows.length > MOST_PLACES) {
-    const places = Uint32Array.from(rows.keys()).sort((a, b) => (ages[b] ?? 0) - (ages[a] ?? 0) || a - b);
-    return new SocketRows(
-      table,
-      places.map((place) => rows[place] ?? 0),
-    );
+  return isSorted(ages) ? sockets : new SocketRows(sockets.table, sortedBy(ages, sockets.rows));
+}
+
+const DIGIT_BITS = 11;
+const DIGITS = 2 ** DIGIT_BITS;
+
+/** The rows with the greatest age first, digit by digit (radix sort): equal ones stay in their order, and nothing is compared. */
+function sortedBy(ages: Uint32Array, rows: Uint32Array): Uint32Array {
+  let [oldest, youngest] = [0, ages[0] ?? 0];
+  for (let i = 0; i < ages.length; i++) {
+    const age = ages[i] ?? 0;
+    if (age > oldest) oldest = age;
+    if (age < youngest) youngest = age;
   }
-  const keys = new Float64Array(rows.length);
-  let isSorted = true;
-  for (let place = 0; place < keys.length; place++) {
-    const age = ages[place] ?? 0;
-    if (place > 0 && age > (ages[place - 1] ?? 0)) isSorted = false;
-    keys[place] = (YOUNGEST - age) * MOST_PLACES + place;
+  let keys = ages.map((age) => oldest - age);
+  let sorted = rows;
+  for (let shift = 0; shift < 32 && (oldest - youngest) >>> shift > 0; shift += DIGIT_BITS) {
+    const places = new Uint32Array(DIGITS + 1);
+    for (let i = 0; i < keys.length; i++) {
+      const digit = (((keys[i] ?? 0) >>> shift) & (DIGITS - 1)) + 1;
+      places[digit] = (places[digit] ?? 0) + 1;
+    }
+    for (let digit = 1; digit < places.length; digit++) places[digit] = (places[digit] ?? 0) + (places[digit - 1] ?? 0);
+    const nextKeys = new Uint32Array(keys.length);
+    const next = new Uint32Array(keys.length);
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] ?? 0;
+      const digit = (key >>> shift) & (DIGITS - 1);
+      const place = places[digit] ?? 0;
+      places[digit] = place + 1;
+      nextKeys[place] = key;
+      next[place] = sorted[i] ?? 0;
+    }
+    keys = nextKeys;
+    sorted = next;
   }
-  if (isSorted) return sockets;
-  keys.sort();
-  const sorted = new Uint32Array(rows.length);
-  for (let place = 0; place < keys.length; place++) {
-    const key = keys[place] ?? 0;
-    // As key % MOST_PLACES, which takes ten times as long.
-    sorted[place] = rows[key - Math.floor(key / MOST_PLACES) * MOST_PLACES] ?? 0;
-  }
-  return new SocketRows(table, sorted);
+  return sorted;
+}
+
+function isSorted(ages: Uint32Array): boolean {
+  for (let i = 1; i < ages.length; i++) if ((ages[i] ?? 0) > (ages[i - 1] ?? 0)) return false;
+  return true;
 }

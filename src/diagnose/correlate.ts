@@ -2,9 +2,9 @@ import type { Case } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
-import { COLUMN, SocketRows } from '../model/socket-table.ts';
-import { standingAt } from './ages.ts';
-import { CaseBuilder, type CaseContext, wayOf } from './case-builder.ts';
+import { SocketRows, UNKNOWN } from '../model/socket-table.ts';
+import { standingsOf } from './ages.ts';
+import { CaseBuilder, type CaseContext, UNKNOWN_WAY } from './case-builder.ts';
 import { type Elsewhere, HeldSockets } from './held.ts';
 import { Holders } from './holders.ts';
 import type { Judge, JudgedCase, Way } from './judged.ts';
@@ -37,8 +37,9 @@ type Gathered = {
 
 function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const sockets = SocketRows.of(snapshot.sockets);
-  const { table } = sockets;
+  const { table, rows } = sockets;
   const index = new ListenerIndex(snapshot.listeners);
+  const ways = waysOf(sockets, index);
   const holders = new Holders(snapshot);
   const ends = new OtherEnds(sockets, holders, index);
   const waits = new WaitReader({ ...snapshot, sockets }, index);
@@ -46,8 +47,8 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const listenersShown = snapshot.source.kind !== 'capture' || snapshot.listeners.length > 0;
   const context: CaseContext = {
     table,
-    ways: waysOf(sockets, index),
-    stuckAfterMs,
+    ways,
+    standings: standingsOf(table, stuckAfterMs),
     takenAt,
     listenersShown,
     holders,
@@ -59,17 +60,28 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const builders = new Builders(context);
   const others = snapshot.byState.ESTABLISHED === undefined ? undefined : new OtherConnections(holders);
 
-  sockets.each((row) => {
-    const { inbound, listener } = wayOf(context, row);
-    if (table.cell(row, COLUMN.state) !== TCP_STATE.CLOSE_WAIT) {
-      others?.add(table.at(row), inbound);
-      return;
+  const { state, inode, end, holder } = table;
+  let pid = UNKNOWN;
+  let only: Process | undefined;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    if (state[row] !== TCP_STATE.CLOSE_WAIT) {
+      others?.add(table.at(row), ways[end[row] ?? 0]?.inbound === true);
+      continue;
     }
-    const inode = table.cell(row, COLUMN.inode);
-    const primary = holders.primary(inode, listener);
-    others?.addShared(inode, primary);
-    builders.add(row, primary, listener);
-  });
+    const { listener } = ways[end[row] ?? 0] ?? UNKNOWN_WAY;
+    if (holder[row] === UNKNOWN) {
+      const primary = holders.primary(inode[row], listener);
+      others?.addShared(inode[row], primary);
+      builders.add(row, primary, listener);
+    } else {
+      if (holder[row] !== pid) {
+        pid = holder[row] ?? UNKNOWN;
+        only = snapshot.processes.get(pid);
+      }
+      builders.add(row, only, listener);
+    }
+  }
   return {
     held: builders.held,
     elsewhere: (process) => others?.of(process),
@@ -96,9 +108,8 @@ class OtherConnections {
   }
 
   /** A CLOSE_WAIT socket counts for all its holders but the one it is told of. */
-  addShared(inode: number, primary: Process | undefined): void {
-    const shared = this.#holders.others(inode, primary);
-    if (shared.length > 0) for (const other of shared) this.of(other).connections++;
+  addShared(inode: number | undefined, primary: Process | undefined): void {
+    for (const other of this.#holders.others(inode, primary)) this.of(other).connections++;
   }
 
   of(process: Process): NonNullable<Elsewhere> {
@@ -120,9 +131,8 @@ class Builders {
   }
 
   add(row: number, process: Process | undefined, listener: Listener | undefined): void {
-    const { table, stuckAfterMs } = this.#context;
     if (process) this.#heldBy(process).add(row);
-    else this.#of(row, listener).add(row, standingAt(table, row, stuckAfterMs));
+    else this.#of(row, listener).add(row);
   }
 
   #heldBy(process: Process): HeldSockets {
@@ -138,7 +148,7 @@ class Builders {
 
   #of(row: number, listener: Listener | undefined): CaseBuilder {
     const context = this.#context;
-    if (context.table.cell(row, COLUMN.inode) === 0 && listener) {
+    if (context.table.inode[row] === 0 && listener) {
       return remembered(this.#backlog, listener, () => {
         const process = context.holders.primary(listener.inode, listener);
         return new CaseBuilder(context, { kind: 'backlog', listener, ...(process && { process }) });
@@ -184,20 +194,21 @@ function waysOf(sockets: SocketRows, index: ListenerIndex): Way[] {
 
 /** Local ends that connections came in at although nobody listens at their port any more. */
 function endsWithoutListener(sockets: SocketRows, concerned: readonly boolean[]): number[] {
-  const { table } = sockets;
+  const { table, rows } = sockets;
   // The families do not matter.
   const names = table.ends.map(({ netns, local }) => `${netns} ${local.port} ${local.address}`);
   const peerPorts = new Map<string, Set<number>>();
   const against = new Set<string>();
-  sockets.each((row) => {
-    const end = table.cell(row, COLUMN.end);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const end = table.end[row] ?? 0;
     const name = names[end];
-    if (!concerned[end] || name === undefined) return;
+    if (!concerned[end] || name === undefined) continue;
     const ports = remembered(peerPorts, name, () => new Set<number>());
-    const port = table.peerPort(row);
+    const port = table.peerPortAt(row);
     if (port < UNPRIVILEGED || ports.has(port)) against.add(name);
     else if (ports.size < ENOUGH_PORTS) ports.add(port);
-  });
+  }
   return names.flatMap((name, end) =>
     (peerPorts.get(name)?.size ?? 0) >= MANY_AT_ONE_END && !against.has(name) ? end : [],
   );

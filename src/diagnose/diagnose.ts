@@ -14,10 +14,10 @@ import {
 import type { Inside } from '../model/inside.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { COLUMN, SocketRows, UNKNOWN } from '../model/socket-table.ts';
+import { SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { nextSteps } from './advice/index.ts';
 import { lookInside } from './advice/steps.ts';
-import { ageAtLeast, hasExactAge } from './ages.ts';
+import { ageAtLeast, areExact } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
 import { correlateAndJudge } from './correlate.ts';
 import { ageEvidence, answerEvidence, holderEvidence, receiveQueueEvidence, threadEvidence } from './evidence.ts';
@@ -194,16 +194,19 @@ function causeFromOutside(subject: Case, snapshot: Snapshot): Judged {
 /** The sockets of a case are sorted, the oldest first, so those of unknown age (0) come last. */
 function agesOf(subject: Case): Finding['age'] {
   const sockets = SocketRows.of(subject.sockets);
-  const { table } = sockets;
+  const { table, rows } = sockets;
+  const { lastAckReceivedMs, lastDataReceivedMs } = table;
   let known = 0;
   let oldestAtMostMs = 0;
   let exact = true;
-  sockets.each((row) => {
-    const data = table.cell(row, COLUMN.lastDataReceivedMs);
-    if (table.cell(row, COLUMN.lastAckReceivedMs) !== UNKNOWN) known++;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const ack = lastAckReceivedMs[row] ?? UNKNOWN;
+    const data = lastDataReceivedMs[row] ?? UNKNOWN;
+    if (ack !== UNKNOWN) known++;
     if (data !== UNKNOWN && data > oldestAtMostMs) oldestAtMostMs = data;
-    exact &&= hasExactAge(table, row);
-  });
+    if (!areExact(ack, data)) exact = false;
+  }
   const [oldest, median, youngest] = [sockets.at(0), sockets.at(known >> 1), sockets.at(known - 1)];
   if (known === 0 || !oldest || !median || !youngest) return undefined;
   return {

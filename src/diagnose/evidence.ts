@@ -1,6 +1,6 @@
 import type { Case, Cause, Evidence } from '../model/finding.ts';
 import { keepaliveOf } from '../model/socket.ts';
-import { COLUMN, SocketRows, UNKNOWN } from '../model/socket-table.ts';
+import { SocketRows, UNKNOWN } from '../model/socket-table.ts';
 import { formatNumber, plural } from '../model/words.ts';
 import { TLS_GOODBYES } from './traits.ts';
 import { waitEvidence, waitsTogether } from './waits.ts';
@@ -16,14 +16,17 @@ export function receiveQueueEvidence({ kind, sockets, direction }: Case): Eviden
   const end = new Sizes();
   const goodbye = new Sizes();
   const data = new Sizes();
-  const list = SocketRows.of(sockets);
-  list.each((row) => {
-    const recvQueue = list.table.cell(row, COLUMN.recvQueue);
-    if (recvQueue === UNKNOWN) return;
-    all++;
-    const sizes = recvQueue === 0 ? read : recvQueue === 1 ? end : TLS_GOODBYES.has(recvQueue) ? goodbye : data;
-    sizes.add(recvQueue);
-  });
+  const { table, rows } = SocketRows.of(sockets);
+  const { recvQueue } = table;
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    // One after the other they are mostly equal.
+    const size = recvQueue[rows[from] ?? 0] ?? UNKNOWN;
+    for (to = from + 1; to < rows.length && recvQueue[rows[to] ?? 0] === size; ) to++;
+    if (size === UNKNOWN) continue;
+    all += to - from;
+    const sizes = size === 0 ? read : size === 1 ? end : TLS_GOODBYES.has(size) ? goodbye : data;
+    sizes.add(size, to - from);
+  }
   const of = (count: number): string =>
     count === all
       ? all === 1
@@ -55,21 +58,18 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
   if (kind !== 'held' || direction !== 'inbound' || sockets.length === 0) return [];
   let asked = 0;
   let answered = 0;
-  const list = SocketRows.of(sockets);
-  const { table } = list;
-  let known = true;
-  list.each((row) => {
-    const bytesAcked = table.cell(row, COLUMN.bytesAcked);
-    const bytesReceived = orNone(table.cell(row, COLUMN.bytesReceived));
-    const sendQueue = orNone(table.cell(row, COLUMN.sendQueue));
-    const recvQueue = orNone(table.cell(row, COLUMN.recvQueue));
-    if (bytesAcked === UNKNOWN) known = false;
+  const { table, rows } = SocketRows.of(sockets);
+  const { bytesAcked, bytesReceived, sendQueue, recvQueue } = table;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const acked = bytesAcked[row] ?? UNKNOWN;
+    if (acked === UNKNOWN) return [];
     // What lies unread was not asked of anybody yet.
-    if (bytesReceived === 0 || recvQueue > 1) return;
+    if (orNone(bytesReceived[row]) === 0 || orNone(recvQueue[row]) > 1) continue;
     asked++;
-    if (bytesAcked + sendQueue > SYN) answered++;
-  });
-  if (!known || asked < NEARLY_ALL * sockets.length) return [];
+    if (acked + orNone(sendQueue[row]) > SYN) answered++;
+  }
+  if (asked < NEARLY_ALL * sockets.length) return [];
   const of = (count: number): string => `${formatNumber(count)} of ${formatNumber(sockets.length)}`;
   if (answered >= NEARLY_ALL * asked)
     return [
@@ -88,7 +88,7 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
   return [];
 }
 
-const orNone = (value: number): number => (value === UNKNOWN ? 0 : value);
+const orNone = (value: number = UNKNOWN): number => (value === UNKNOWN ? 0 : value);
 
 /** How many there are, and between which sizes. */
 class Sizes {
@@ -96,8 +96,8 @@ class Sizes {
   least = Number.POSITIVE_INFINITY;
   most = 0;
 
-  add(size: number): void {
-    this.count++;
+  add(size: number, count: number): void {
+    this.count += count;
     this.least = Math.min(this.least, size);
     this.most = Math.max(this.most, size);
   }

@@ -1,6 +1,6 @@
 import type { Arrivals, Case, Cause, Finding, Forecast } from '../model/finding.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { COLUMN, SocketRows } from '../model/socket-table.ts';
+import { SocketRows } from '../model/socket-table.ts';
 import { sharing } from './listeners.ts';
 
 /** These do not grow without end. */
@@ -51,8 +51,8 @@ function portsLeft(
   if (direction !== 'outbound' || !top || ports === undefined || byState.ESTABLISHED === undefined) return undefined;
   const { table, rows } = SocketRows.of(all);
   const goesThere = (row: number): boolean =>
-    table.ends[table.cell(row, COLUMN.end)]?.netns === netns &&
-    table.addresses[table.cell(row, COLUMN.peer)] === top.address &&
-    table.peerPort(row) === top.port;
+    table.ends[table.end[row] ?? 0]?.netns === netns &&
+    table.addresses[table.peer[row] ?? 0] === top.address &&
+    table.peerPortAt(row) === top.port;
   return { left: ports - rows.filter(goesThere).length, share: top.sockets / sockets.length };
 }

@@ -1,14 +1,14 @@
 import type { Case, Connection, Interest, Traits } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import type { TcpSocket } from '../model/socket.ts';
-import { COLUMN, SocketRows } from '../model/socket-table.ts';
-import { standingAt } from './ages.ts';
+import { SocketRows } from '../model/socket-table.ts';
+import { STANDING } from './ages.ts';
 import { CaseBuilder, type CaseContext, wayOf } from './case-builder.ts';
 import type { Judge, JudgedCase } from './judged.ts';
 import { matchLegs } from './legs.ts';
 import { type Lot, mergeParts, type Part } from './merge.ts';
 import { remembered } from './remembered.ts';
-import { traitsAt } from './traits.ts';
+import { MOST_TRAITS, traitNumbers, traitsOf } from './traits.ts';
 
 /** Other connections of the same process; absent when they were not read. */
 export type Elsewhere = { connections: number; siblings: Connection[] } | undefined;
@@ -37,10 +37,7 @@ export class HeldSockets {
 
   /** All in one case. */
   whole(elsewhere: Elsewhere): Case {
-    const builder = this.#builder();
-    const { table, stuckAfterMs } = this.#context;
-    for (const row of this.#rows) builder.add(row, standingAt(table, row, stuckAfterMs));
-    return this.#build(builder, elsewhere);
+    return this.#build(this.#builder(Uint32Array.from(this.#rows)), elsewhere);
   }
 
   cases(elsewhere: Elsewhere, judge: Judge): JudgedCase[] {
@@ -61,50 +58,65 @@ export class HeldSockets {
 
   /** In the order in which the first of each sort came; `inbound` are the inbound stuck sockets of all sorts. */
   #sort(elsewhere: Elsewhere): { sorts: Sort[]; young: Lot[]; inbound: SocketRows } {
-    const { table, stuckAfterMs } = this.#context;
-    const stuck = new Uint32Array(this.#rows.length);
-    const young = new Map<boolean, Lot>();
+    const { table, ways, standings } = this.#context;
+    const { end } = table;
+    const all = this.#rows;
+    const stuck = new Uint32Array(all.length);
+    const inbound = new Uint32Array(all.length);
+    const young: Record<'in' | 'out', number[]> = { in: [], out: [] };
     let count = 0;
-    this.#rows.forEach((row) => {
-      if (standingAt(table, row, stuckAfterMs) === 'young') this.#youngLot(young, row).add(row, 'young');
-      else stuck[count++] = row;
-    });
-    const rows = stuck.subarray(0, count);
-    const inbound = rows.filter((row) => wayOf(this.#context, row).inbound);
-    return { sorts: this.#sorts(rows, elsewhere), young: [...young.values()], inbound: new SocketRows(table, inbound) };
+    let inboundCount = 0;
+    for (let i = 0; i < all.length; i++) {
+      const row = all[i] ?? 0;
+      const cameIn = ways[end[row] ?? 0]?.inbound === true;
+      if (standings[row] === STANDING.young) young[cameIn ? 'in' : 'out'].push(row);
+      else {
+        stuck[count++] = row;
+        if (cameIn) inbound[inboundCount++] = row;
+      }
+    }
+    return {
+      sorts: this.#sorts(stuck.subarray(0, count), elsewhere),
+      young: [this.#lot(true, young.in), this.#lot(false, young.out)].filter(({ sockets }) => sockets.size > 0),
+      inbound: new SocketRows(table, inbound.subarray(0, inboundCount)),
+    };
   }
 
-  #youngLot(lots: Map<boolean, Lot>, row: number): CaseBuilder {
-    const { inbound } = wayOf(this.#context, row);
-    return remembered(lots, inbound, () => ({ inbound, sockets: this.#builder() })).sockets;
+  #lot(inbound: boolean, rows: readonly number[]): Lot {
+    return { inbound, sockets: this.#builder(Uint32Array.from(rows)) };
   }
 
   #sorts(stuck: Uint32Array, elsewhere: Elsewhere): Sort[] {
-    const { table, stuckAfterMs, takenAt } = this.#context;
-    const sides = new Sides(this.#context, stuck);
+    const { table, takenAt } = this.#context;
     const legs = this.#legs(stuck, elsewhere);
-    const sorts = new Map<number, Sort>();
+    const sides = sidesOf(this.#context, stuck);
+    const numbers = traitNumbers(this.#process, takenAt, table, stuck);
+    const sorts = new Map<number, { rows: number[]; traits: Traits }>();
+    const alike = new Map<number, { rows: number[]; traits: Traits }>();
     // One after the other they are mostly of one sort.
-    let last: { side: number; traits: Traits; sort: Sort } | undefined;
-    stuck.forEach((row, index) => {
-      const traits = traitsAt(this.#process, takenAt, table, row);
-      const side = sides.at(index);
+    let last = -1;
+    let sort: { rows: number[]; traits: Traits } | undefined;
+    for (let i = 0; i < stuck.length; i++) {
+      const row = stuck[i] ?? 0;
       const leg = legs?.get(table.at(row) as TcpSocket);
-      const isLike = last !== undefined && !leg && traits === last.traits && side === last.side;
-      const sort = last && isLike ? last.sort : this.#sortOf(sorts, row, side, traits, leg !== undefined);
-      sort.sockets.add(row, standingAt(table, row, stuckAfterMs));
+      const like = ((sides[i] ?? 0) * MOST_TRAITS + (numbers[i] ?? 0)) * 2 + (leg ? 1 : 0);
+      if (!sort || like !== last) {
+        last = like;
+        sort = remembered(alike, like, () => {
+          const traits = traitsOf(numbers[i] ?? 0);
+          return remembered(sorts, (sides[i] ?? 0) * KINDS + kindOf(traits, leg !== undefined), () => ({
+            rows: [],
+            traits: { ...traits, ...(leg && { legs: [] }) },
+          }));
+        });
+      }
+      sort.rows.push(row);
       if (leg) sort.traits.legs?.push(leg);
-      else if (!isLike) last = { side, traits, sort };
-    });
-    return [...sorts.values()];
-  }
-
-  #sortOf(sorts: Map<number, Sort>, row: number, side: number, traits: Traits, hasLeg: boolean): Sort {
-    const { inbound } = wayOf(this.#context, row);
-    return remembered(sorts, side * KINDS + kindOf(traits, hasLeg), () => ({
-      inbound,
-      sockets: this.#builder(),
-      traits: { ...traits, ...(hasLeg && { legs: [] }) },
+    }
+    return [...sorts.values()].map(({ rows, traits }) => ({
+      inbound: wayOf(this.#context, rows[0] ?? 0).inbound,
+      sockets: this.#builder(Uint32Array.from(rows)),
+      traits,
     }));
   }
 
@@ -112,19 +124,21 @@ export class HeldSockets {
   #legs(stuck: Uint32Array, elsewhere: Elsewhere): Map<TcpSocket, TcpSocket> | undefined {
     if (!elsewhere || elsewhere.siblings.length === 0) return undefined;
     const connections: Connection[] = [];
-    stuck.forEach((row) => {
+    for (const row of stuck) {
       const socket = this.#context.table.at(row);
       if (socket) connections.push({ socket, inbound: wayOf(this.#context, row).inbound });
-    });
+    }
     return credibleLegs(connections, matchLegs(connections, elsewhere.siblings));
   }
 
-  #builder(): CaseBuilder {
-    return new CaseBuilder(this.#context, { kind: 'held', process: this.#process });
+  #builder(rows: Uint32Array): CaseBuilder {
+    const builder = new CaseBuilder(this.#context, { kind: 'held', process: this.#process });
+    if (rows.length > 0) builder.addRows(rows);
+    return builder;
   }
 
   #together(lots: Lot[]): CaseBuilder {
-    const builder = this.#builder();
+    const builder = this.#builder(new Uint32Array());
     for (const { sockets } of lots) builder.addAll(sockets);
     return builder;
   }
@@ -165,40 +179,40 @@ function credibleLegs(stuck: Connection[], legs: Map<TcpSocket, TcpSocket>): Map
 /** More different ends than this are one side: a program that calls many servers does it in one place. */
 const MOST_SIDES = 4;
 
-/** On which side sockets came about: the port they came in at, or the server they went out to. */
-class Sides {
-  readonly #context: CaseContext;
-  readonly #stuck: Uint32Array;
-  readonly #numbers: Uint32Array;
-  readonly #ports = new Map<number, number>();
-  readonly #servers = new Map<number, number>();
-
-  constructor(context: CaseContext, stuck: Uint32Array) {
-    this.#context = context;
-    this.#stuck = stuck;
-    this.#numbers = stuck.map((row) => this.#number(row));
+/** On which side sockets came about, as numbers: the port they came in at, or the server they went out to. */
+function sidesOf({ table, ways }: CaseContext, rows: Uint32Array): Uint32Array {
+  const { end, peer, peerPort } = table;
+  const ports = new Map<number, number>();
+  const servers = new Map<number, number>();
+  const sides = new Uint32Array(rows.length);
+  // One after the other they are mostly on one.
+  let lastKey = -1;
+  let side = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const at = end[row] ?? 0;
+    const inbound = ways[at]?.inbound === true;
+    const key = inbound ? at : ANY_END + (peer[row] ?? 0) * PORTS + ((peerPort[row] ?? 0) | 0);
+    if (key !== lastKey) {
+      lastKey = key;
+      const next = ports.size + servers.size + FIRST_SIDE;
+      side = inbound ? numberIn(ports, table.ends[at]?.local.port ?? 0, next) : numberIn(servers, key, next);
+    }
+    sides[i] = side;
   }
-
-  #number(row: number): number {
-    const { table } = this.#context;
-    const next = this.#ports.size + this.#servers.size + FIRST_SIDE;
-    if (wayOf(this.#context, row).inbound)
-      return numberIn(this.#ports, table.ends[table.cell(row, COLUMN.end)]?.local.port ?? 0, next);
-    return numberIn(this.#servers, table.cell(row, COLUMN.peer) * PORTS + table.peerPort(row), next);
+  if (ports.size <= MOST_SIDES && servers.size <= MOST_SIDES) return sides;
+  for (let i = 0; i < rows.length; i++) {
+    const inbound = ways[end[rows[i] ?? 0] ?? 0]?.inbound === true;
+    if ((inbound ? ports : servers).size > MOST_SIDES) sides[i] = Number(!inbound);
   }
-
-  /** Of the one at that place. */
-  at(index: number): number {
-    const { inbound } = wayOf(this.#context, this.#stuck[index] ?? 0);
-    const isOne = (inbound ? this.#ports : this.#servers).size > MOST_SIDES;
-    return isOne ? Number(!inbound) : (this.#numbers[index] ?? 0);
-  }
+  return sides;
 }
 
 /** 0 and 1 are all inbound and all outbound ones. */
 const FIRST_SIDE = 2;
-/** For an address and a port in one number. */
+/** For an address and a port in one number, above those of local ends. */
 const PORTS = 2 ** 20;
+const ANY_END = 2 ** 32;
 
 function numberIn(known: Map<number, number>, key: number, next: number): number {
   const number = known.get(key);

@@ -5,22 +5,33 @@ import type { Listener } from '../model/socket.ts';
 
 const NOBODY: readonly Process[] = [];
 
-/** Who holds which socket. Nearly every socket has one holder, so lists are kept only for the others. */
+/**
+ * Who holds which socket, looked up in an index that is made when somebody first asks: of most sockets the table knows it.
+ * Nearly every socket has one holder, so lists are kept only for the others.
+ */
 export class Holders {
-  /** Where in `#processes` the first holder is. */
-  readonly #first: InodeMap;
   readonly #processes: Process[];
+  /** Where in `#processes` the first holder is. */
+  #first: InodeMap | undefined;
   readonly #shared = new Map<number, Process[]>();
 
   constructor({ processes }: Snapshot) {
     this.#processes = [...processes.values()];
-    this.#first = new InodeMap(this.#processes.reduce((sum, { sockets }) => sum + (sockets?.size ?? 0), 0));
-    this.#processes.forEach((process, index) => {
-      inodesOf(process.sockets).forEach((inode) => {
-        const first = this.#first.add(inode, index);
+  }
+
+  get #index(): InodeMap {
+    if (this.#first) return this.#first;
+    const index = new InodeMap(this.#processes.reduce((sum, { sockets }) => sum + (sockets?.size ?? 0), 0));
+    this.#processes.forEach((process, place) => {
+      const inodes = inodesOf(process.sockets);
+      for (let i = 0; i < inodes.length; i++) {
+        const inode = inodes[i] ?? 0;
+        const first = index.add(inode, place);
         if (first >= 0) this.#share(inode, first, process);
-      });
+      }
     });
+    this.#first = index;
+    return index;
   }
 
   #share(inode: number, first: number, process: Process): void {
@@ -35,9 +46,9 @@ export class Holders {
 
   of(inode: number | undefined): readonly Process[] {
     if (inode === undefined) return NOBODY;
+    const first = this.#index.get(inode);
     const shared = this.#shared.get(inode);
     if (shared) return shared;
-    const first = this.#first.get(inode);
     return first < 0 ? NOBODY : this.#at(first);
   }
 
@@ -47,13 +58,14 @@ export class Holders {
    */
   primary(inode: number | undefined, listener?: Listener): Process | undefined {
     if (inode === undefined) return undefined;
+    const first = this.#index.get(inode);
     const shared = this.#shared.size === 0 ? undefined : this.#shared.get(inode);
-    return shared ? eldest(shared, listener) : this.#processes[this.#first.get(inode)];
+    return shared ? eldest(shared, listener) : this.#processes[first];
   }
 
   /** All holders but one, where there are several. */
   others(inode: number | undefined, than: Process | undefined): readonly Process[] {
-    if (inode === undefined || this.#shared.size === 0) return NOBODY;
+    if (inode === undefined || this.#index.size === 0 || this.#shared.size === 0) return NOBODY;
     const shared = this.#shared.get(inode);
     return shared ? shared.filter((process) => process !== than) : NOBODY;
   }

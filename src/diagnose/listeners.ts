@@ -52,6 +52,10 @@ export class ListenerIndex {
     }
   }
 
+  ports(): Iterable<number> {
+    return this.#byPort.keys();
+  }
+
   of(socket: LocalEnd): Listener | undefined {
     const { local, netns, family } = socket;
     // One after the other they mostly came in at the same end.

@@ -1,6 +1,6 @@
 import type { Process } from '../model/process.ts';
 import { type Endpoint, type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
-import { COLUMN, type SocketRows, type SocketTable } from '../model/socket-table.ts';
+import type { SocketRows, SocketTable } from '../model/socket-table.ts';
 import type { Holders } from './holders.ts';
 import { isLoopback, type ListenerIndex, WILDCARDS } from './listeners.ts';
 import { remembered } from './remembered.ts';
@@ -13,27 +13,33 @@ const NO_ENDS: readonly TcpSocket[] = [];
 /** Finds the process at the other end of a connection when that end is on this machine. */
 export class OtherEnds {
   readonly #byPorts = new Map<number, TcpSocket[]>();
-  /** 1 where one of them has that port, which is all that most sockets need to know. */
-  readonly #localPorts = new Uint8Array(65_536);
+  /** 1 where one of them, or a listener, has that port, which is all that most sockets need to know. */
+  readonly #ports = new Uint8Array(65_536);
   readonly #holders: Holders;
   readonly #listeners: ListenerIndex;
 
   constructor(sockets: SocketRows, holders: Holders, listeners: ListenerIndex) {
     this.#holders = holders;
     this.#listeners = listeners;
-    const { table } = sockets;
-    sockets.each((row) => {
-      if (table.cell(row, COLUMN.state) === TCP_STATE.CLOSE_WAIT) return;
-      const socket = table.at(row);
-      if (!socket) return;
-      this.#localPorts[socket.local.port] = 1;
+    const { table, rows } = sockets;
+    const { state } = table;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i] ?? 0;
+      const socket = state[row] === TCP_STATE.CLOSE_WAIT ? undefined : table.at(row);
+      if (!socket) continue;
+      this.#ports[socket.local.port] = 1;
       remembered(this.#byPorts, portsOf(socket.local, socket.peer), () => []).push(socket);
-    });
+    }
+    for (const port of listeners.ports()) this.#ports[port] = 1;
+  }
+
+  /** False where no other end has that port. */
+  mayBeAt(port: number): boolean {
+    return this.#ports[port] !== 0; // in captures a name instead of a port has a number below 0
   }
 
   processOf(table: SocketTable, row: number): Process | undefined {
-    const port = table.peerPort(row);
-    if (this.#localPorts[port] === 0 && this.#listeners.at(port).length === 0) return undefined;
+    if (!this.mayBeAt(table.peerPortAt(row))) return undefined;
     const socket = table.at(row);
     const inode = socket && (this.#endOf(socket)?.inode ?? this.#listenerAt(socket)?.inode);
     return inode === undefined ? undefined : this.#holders.of(inode)[0];

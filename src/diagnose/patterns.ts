@@ -1,5 +1,5 @@
 import type { Case, Evidence, Pattern } from '../model/finding.ts';
-import { COLUMN, SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
+import { SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
 import { knownAges } from './ages.ts';
 
@@ -24,12 +24,13 @@ export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direc
     peers: new Uint32Array(rows.length),
     addresses: table.addresses,
   };
+  const { peer } = table;
   let count = 0;
   for (let i = 0; i < rows.length; i++) {
     const ageMs = known[i] ?? UNKNOWN;
     if (ageMs === UNKNOWN || ageMs < stuckAfterMs) continue;
     stuck.ages[count] = ageMs;
-    stuck.peers[count++] = table.cell(rows[i] ?? 0, COLUMN.peer);
+    stuck.peers[count++] = peer[rows[i] ?? 0] ?? 0;
   }
   stuck.ages = stuck.ages.subarray(0, count);
   stuck.peers = stuck.peers.subarray(0, count);
@@ -47,8 +48,11 @@ type Arrivals = { ages: Uint32Array; peers: Uint32Array; addresses: readonly str
 type One = { pattern: Pattern; evidence: Evidence };
 const NOTHING: Found = { patterns: [], evidence: [] };
 
-/** In an array of numbers alone, which sorts without a function that compares. */
-const oldestFirst = (ages: Uint32Array): Float64Array => new Float64Array(ages).sort().reverse();
+/** They mostly are in this order already. An array of numbers alone sorts without a function that compares. */
+function oldestFirst(ages: Uint32Array): Uint32Array {
+  for (let i = 1; i < ages.length; i++) if ((ages[i] ?? 0) > (ages[i - 1] ?? 0)) return ages.slice().sort().reverse();
+  return ages;
+}
 
 /** A burst is one moment: all but a few within this share of the time since, or this time. */
 const BURST_SHARE = 0.02;
@@ -57,7 +61,7 @@ const ALL_BUT_A_FEW = 0.9;
 const AT_ONCE_MS = 100;
 
 /** The shortest span that holds nearly all of them. That 9 of 10 random ones fall into a fiftieth has a chance below 1e-13. */
-function burstOf(ages: Float64Array): One | undefined {
+function burstOf(ages: Uint32Array): One | undefined {
   const [oldest = 0] = ages;
   const needed = Math.ceil(ALL_BUT_A_FEW * ages.length);
   if (ages.length < FEWEST) return undefined;
@@ -93,7 +97,7 @@ const SHORTEST_PAUSE_MS = 60_000;
  * The rate over the time since the oldest. Laplace's test: under an even rate the arrivals after the first are spread evenly,
  * so their mean is normal around the middle with a variance of T²/12n.
  */
-function trendOf(ages: Float64Array, stuckAfterMs: number): One | undefined {
+function trendOf(ages: Uint32Array, stuckAfterMs: number): One | undefined {
   const [oldest = 0] = ages;
   const youngest = ages.at(-1) ?? 0;
   if (ages.length < FEWEST) return undefined;
@@ -110,11 +114,16 @@ function trendOf(ages: Float64Array, stuckAfterMs: number): One | undefined {
   }
   const window = oldest - stuckAfterMs;
   if (ages.length < FEWEST_FOR_A_TREND || window <= 0) return undefined;
-  const later = ages.slice(1).map((age) => (oldest - age) / window);
-  const mean = later.reduce((sum, at) => sum + at, 0) / later.length;
-  const deviation = (mean - 0.5) * Math.sqrt(12 * later.length);
+  const later = ages.length - 1;
+  let sum = 0;
+  let late = 0;
+  for (let i = 1; i < ages.length; i++) {
+    const at = (oldest - (ages[i] ?? 0)) / window;
+    sum += at;
+    if (at > 0.5) late++;
+  }
+  const deviation = (sum / later - 0.5) * Math.sqrt(12 * later);
   if (deviation > SIGNIFICANT) {
-    const late = later.filter((at) => at > 0.5).length;
     return {
       pattern: 'accelerating',
       evidence: {
@@ -144,19 +153,7 @@ const FEWEST_OF_A_PROBE = 8;
 
 /** One peer that comes at a fixed interval, and is most of what comes. */
 function probeOf({ ages, peers, addresses }: Arrivals, outbound: boolean): One | undefined {
-  const counts = new Uint32Array(addresses.length);
-  peers.forEach((peer) => {
-    counts[peer] = (counts[peer] ?? 0) + 1;
-  });
-  // Of 100,000 clients none may come so often.
-  const byPeer = new Map<number, number[]>();
-  counts.forEach((count, peer) => {
-    if (count >= FEWEST_OF_A_PROBE) byPeer.set(peer, []);
-  });
-  ages.forEach((age, i) => {
-    byPeer.get(peers[i] ?? 0)?.push(age);
-  });
-  const periodic = [...byPeer].flatMap(([peer, ages]) => {
+  const periodic = agesByFrequentPeer(ages, peers, addresses.length).flatMap(({ peer, ages }) => {
     const periodMs = periodOf(ages);
     return periodMs === undefined ? [] : [{ address: addresses[peer] ?? '', periodMs, count: ages.length }];
   });
@@ -175,13 +172,39 @@ function probeOf({ ages, peers, addresses }: Arrivals, outbound: boolean): One |
   };
 }
 
-function periodOf(ages: number[]): number | undefined {
+/** Of 100,000 clients none may come so often. The ages of one are in the order of all. */
+function agesByFrequentPeer(ages: Uint32Array, peers: Uint32Array, all: number): { peer: number; ages: Uint32Array }[] {
+  const counts = new Uint32Array(all);
+  for (let i = 0; i < peers.length; i++) {
+    const peer = peers[i] ?? 0;
+    counts[peer] = (counts[peer] ?? 0) + 1;
+  }
+  // Where those of each peer end; filled from behind, that is where they begin.
+  const places = new Uint32Array(all);
+  for (let peer = 0, end = 0; peer < all; peer++) places[peer] = end += counts[peer] ?? 0;
+  const sorted = new Uint32Array(ages.length);
+  for (let i = ages.length - 1; i >= 0; i--) {
+    const peer = peers[i] ?? 0;
+    const place = (places[peer] ?? 0) - 1;
+    places[peer] = place;
+    sorted[place] = ages[i] ?? 0;
+  }
+  const found: { peer: number; ages: Uint32Array }[] = [];
+  for (let peer = 0; peer < all; peer++) {
+    const count = counts[peer] ?? 0;
+    const from = places[peer] ?? 0;
+    if (count >= FEWEST_OF_A_PROBE) found.push({ peer, ages: sorted.subarray(from, from + count) });
+  }
+  return found;
+}
+
+function periodOf(ages: Uint32Array): number | undefined {
+  const sorted = oldestFirst(ages);
   // Half of the gaps are at least the median, so it is at most twice the mean.
-  const span = ages.reduce((a, b) => Math.max(a, b), 0) - ages.reduce((a, b) => Math.min(a, b), UNKNOWN);
+  const span = (sorted[0] ?? 0) - (sorted.at(-1) ?? 0);
   if (2 * span < SHORTEST_PERIOD_MS * (ages.length - 1)) return undefined;
-  const sorted = [...ages].sort((a, b) => a - b);
-  const gaps = sorted.slice(1).map((age, i) => age - (sorted[i] ?? age));
-  const median = [...gaps].sort((a, b) => a - b)[gaps.length >> 1] ?? 0;
+  const gaps = sorted.subarray(1).map((age, i) => (sorted[i] ?? age) - age);
+  const median = gaps.slice().sort()[gaps.length >> 1] ?? 0;
   if (median < SHORTEST_PERIOD_MS) return undefined;
   const fits = gaps.filter((gap) => {
     const times = Math.round(gap / median);

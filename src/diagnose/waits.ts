@@ -2,7 +2,7 @@ import type { Case, Evidence, PeerGroup, WaitGroup, Waits } from '../model/findi
 import type { Process, Thread } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { TcpSocket } from '../model/socket.ts';
-import { COLUMN, SocketRows } from '../model/socket-table.ts';
+import { SocketRows } from '../model/socket-table.ts';
 import { formatDuration, formatEndpoint, formatNumber, plural } from '../model/words.ts';
 import type { ListenerIndex } from './listeners.ts';
 
@@ -76,11 +76,13 @@ export class WaitReader {
         for (const { wait } of process.threadList ?? []) waitedOn.add(inodes.get(wait?.fd ?? -1) ?? -1);
       }
       const found = new Map<number, TcpSocket>();
-      const sockets = SocketRows.of(this.#snapshot.sockets);
-      sockets.each((row) => {
-        const it = waitedOn.has(sockets.table.cell(row, COLUMN.inode)) ? sockets.table.at(row) : undefined;
+      const { table, rows } = SocketRows.of(this.#snapshot.sockets);
+      const { inode } = table;
+      for (let i = 0; i < rows.length; i++) {
+        const row = rows[i] ?? 0;
+        const it = waitedOn.has(inode[row] ?? 0) ? table.at(row) : undefined;
         if (it?.inode !== undefined) found.set(it.inode, it);
-      });
+      }
       this.#sockets = found;
     }
     return this.#sockets.get(inode);

@@ -1,4 +1,4 @@
-import type { CloseOnExec, Process, SocketFds } from '../model/process.ts';
+import type { CloseOnExec, Process } from '../model/process.ts';
 import { parseCloseOnExec } from '../parse/fdinfo.ts';
 import { freezerFiles, parseFrozen } from '../parse/freezer.ts';
 import { attempt } from './attempt.ts';
@@ -6,16 +6,19 @@ import { EpollReader } from './epoll.ts';
 import { type Machine, readText } from './machine.ts';
 import { lookAtThread, readSleep } from './thread-times.ts';
 
-/** Sockets in CLOSE_WAIT by inode: 1 where something lies unread, else 0; -1 of others. An InodeMap is one. */
-export type StuckSockets = { get(inode: number): number };
+/** The sockets in CLOSE_WAIT that a process holds. */
+export type StuckSockets = {
+  inodesOf(process: Process): Iterable<number>;
+  /** Whether something lies unread on any of them. */
+  holdsUnread(process: Process): boolean;
+};
 
 /** More holders than this are not looked into any deeper: the report names the worst. */
 const MOST_HOLDERS = 200;
 
 /**
  * Adds to processes that hold stuck sockets what /proc tells of why: whether they are frozen, which sockets their event
- * loops know, what their descriptors do on exec, and which of their threads are busy. Nothing of it touches them. `stuck` are the
- * sockets in CLOSE_WAIT, 1 where something lies unread.
+ * loops know, what their descriptors do on exec, and which of their threads are busy. Nothing of it touches them.
  */
 export function addEvidence(machine: Machine, holders: Process[], stuck: StuckSockets): void {
   const epoll = new EpollReader(machine);
@@ -45,11 +48,12 @@ export function readFrozen(machine: Machine, pid: number): boolean | undefined {
 /** Descriptors of a process that are asked for their flags. A program makes them all in the same way. */
 const FLAGS_SAMPLE = 4;
 
-function readCloseOnExec(machine: Machine, { pid, sockets }: Process, stuck: StuckSockets): CloseOnExec | undefined {
+function readCloseOnExec(machine: Machine, process: Process, stuck: StuckSockets): CloseOnExec | undefined {
+  const { pid, sockets } = process;
   const result: CloseOnExec = { looked: 0, set: 0 };
-  for (const inode of sockets?.keys() ?? []) {
+  for (const inode of stuck.inodesOf(process)) {
     if (result.looked === FLAGS_SAMPLE) break;
-    const [fd] = stuck.get(inode) >= 0 ? (sockets?.get(inode) ?? []) : [];
+    const [fd] = sockets?.get(inode) ?? [];
     if (fd === undefined) continue;
     const path = `/proc/${pid}/fdinfo/${fd}`;
     const set = attempt(() => parseCloseOnExec(readText(machine, path), path));
@@ -68,7 +72,7 @@ const MOST_RUNNING = 64;
 /** Looks twice at threads that wait in no call, but only where unread data asks who should have read it. */
 function watchBusyThreads(machine: Machine, holders: Process[], stuck: StuckSockets): void {
   const running = holders
-    .filter(({ sockets }) => holdsUnread(sockets, stuck))
+    .filter((process) => stuck.holdsUnread(process))
     .flatMap(({ pid, threadList = [] }) => threadList.filter(({ wait }) => !wait).map((thread) => ({ pid, thread })));
   if (running.length === 0 || running.length > MOST_RUNNING) return;
   const before = running.map(({ pid, thread }) => lookAtThread(machine, pid, thread.tid));
@@ -83,9 +87,4 @@ function watchBusyThreads(machine: Machine, holders: Process[], stuck: StuckSock
     if (sleepsIn !== undefined) thread.sleepsIn = sleepsIn;
     thread.busy = Math.min(1, (second.usedMs - first.usedMs) / SECOND_LOOK_MS);
   });
-}
-
-function holdsUnread(sockets: SocketFds | undefined, stuck: StuckSockets): boolean {
-  for (const inode of sockets?.keys() ?? []) if (stuck.get(inode) === 1) return true;
-  return false;
 }

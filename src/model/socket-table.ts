@@ -32,30 +32,34 @@ export const TIMER: Readonly<Record<TcpTimer, number>> = {
 /** Bits of the column `marks`. What may not be known has a bit for yes and one for no. */
 export const MARK = { keepalive: 1, inEpoll: 2, notInEpoll: 4, awaited: 8, notAwaited: 16 } as const;
 
-/** Numbers of the columns. From the timer on they hold what TcpSocket has under the same name, or UNKNOWN. */
-export const COLUMN = {
+/** Names of the columns. From the timer on they hold what TcpSocket has under the same name, or UNKNOWN. */
+export const COLUMNS = [
   /** What its source makes an object of. */
-  record: 0,
+  'record',
   /** As the kernel numbers them. */
-  state: 1,
+  'state',
   /** 0 where no file belongs to it. */
-  inode: 2,
+  'inode',
+  /** Process that alone holds it, by one descriptor; UNKNOWN where that is not known. */
+  'holder',
   /** Which of `ends` is its local one, and which of `addresses` the peer has. */
-  end: 3,
-  peer: 4,
-  peerPort: 5,
-  marks: 6,
-  timer: 7,
-  lastAckReceivedMs: 8,
-  lastDataReceivedMs: 9,
-  lastDataSentMs: 10,
-  recvQueue: 11,
-  sendQueue: 12,
-  bytesAcked: 13,
-  bytesReceived: 14,
-} as const;
+  'end',
+  'peer',
+  /** In 32 bits, of which captures use the sign, for names. */
+  'peerPort',
+  /** Bits of MARK. */
+  'marks',
+  'timer',
+  'lastAckReceivedMs',
+  'lastDataReceivedMs',
+  'lastDataSentMs',
+  'recvQueue',
+  'sendQueue',
+  'bytesAcked',
+  'bytesReceived',
+] as const;
 
-const COLUMNS = Object.keys(COLUMN).length;
+export type Column = Uint32Array<ArrayBuffer>;
 
 const FEW = 64;
 
@@ -63,15 +67,32 @@ const FEW = 64;
  * Sockets by the 100,000: what is asked of every one of them lies in columns of numbers, and an object is made of a socket
  * only when somebody looks at that one. To make objects of all, and to collect them again, takes longer than all that a
  * report asks; and of a column, sixteen numbers come at once from memory, which is what reading them waits for.
+ *
+ * Loops over all rows take the columns they need into variables and call nothing for each row: most runs end before the
+ * compiler has made such calls cheap. A column is another one after rows were added.
  */
-export class SocketTable {
-  /** Column behind column, each as long as `capacity`. */
-  cells = new Uint32Array(FEW * COLUMNS);
-  capacity = FEW;
+export class SocketTable implements Record<(typeof COLUMNS)[number], Column> {
+  record = new Uint32Array(FEW);
+  state = new Uint32Array(FEW);
+  inode = new Uint32Array(FEW);
+  holder = new Uint32Array(FEW);
+  end = new Uint32Array(FEW);
+  peer = new Uint32Array(FEW);
+  peerPort = new Uint32Array(FEW);
+  marks = new Uint32Array(FEW);
+  timer = new Uint32Array(FEW);
+  lastAckReceivedMs = new Uint32Array(FEW);
+  lastDataReceivedMs = new Uint32Array(FEW);
+  lastDataSentMs = new Uint32Array(FEW);
+  recvQueue = new Uint32Array(FEW);
+  sendQueue = new Uint32Array(FEW);
+  bytesAcked = new Uint32Array(FEW);
+  bytesReceived = new Uint32Array(FEW);
   readonly ends: LocalEnd[] = [];
   readonly addresses: string[] = [];
   /** Whether earlier captures tell of some of them how long they have been there. */
   hasHistory = false;
+  #length = 0;
   #source: SocketSource | undefined;
   /** Those that came as objects, and those that somebody has looked at. */
   readonly #sockets: (TcpSocket | undefined)[] = [];
@@ -79,77 +100,69 @@ export class SocketTable {
   readonly #addressNumbers = new Map<string, number>();
 
   get length(): number {
-    return this.#sockets.length;
+    return this.#length;
   }
 
   at(row: number): TcpSocket | undefined {
     const known = this.#sockets[row];
-    if (known || row < 0 || row >= this.length) return known;
-    const made = this.#source?.socket(this.cell(row, COLUMN.record));
+    if (known || row < 0 || row >= this.#length) return known;
+    const made = this.#source?.socket(this.record[row] ?? 0);
     this.#sockets[row] = made;
     return made;
   }
 
-  cell(row: number, column: number): number {
-    return this.cells[column * this.capacity + row] ?? UNKNOWN;
-  }
-
   /** Of the socket with this inode, found by looking through the column; -1 when there is none. */
   rowOf(inode: number): number {
-    const from = COLUMN.inode * this.capacity;
-    return this.cells.subarray(from, from + this.length).indexOf(inode);
+    return this.inode.subarray(0, this.#length).indexOf(inode);
   }
 
   /** Below 0 in captures, for names. */
-  peerPort(row: number): number {
-    return this.cell(row, COLUMN.peerPort) | 0;
+  peerPortAt(row: number): number {
+    return (this.peerPort[row] ?? 0) | 0;
   }
 
   /** Makes room for so many rows more. */
   reserve(rows: number): void {
-    const needed = this.length + rows;
-    if (needed <= this.capacity) return;
-    const { cells, capacity: before } = this;
-    this.capacity = Math.max(needed, before * 2);
-    this.cells = new Uint32Array(this.capacity * COLUMNS);
-    for (let column = 0; column < COLUMNS; column++) {
-      this.cells.set(cells.subarray(column * before, (column + 1) * before), column * this.capacity);
+    const needed = this.#length + rows;
+    const { length: before } = this.record;
+    if (needed <= before) return;
+    const capacity = Math.max(needed, before * 2);
+    for (const name of COLUMNS) {
+      const larger = new Uint32Array(capacity);
+      larger.set(this[name]);
+      this[name] = larger;
     }
   }
 
-  /** Adds a row of which its source can make an object, and gives its number: the caller fills the other columns. */
-  add(source: SocketSource, record: number): number {
+  /** Adds rows of which their source can make objects, and gives the first one's number: the caller fills the columns. */
+  add(source: SocketSource, rows: number): number {
+    this.reserve(rows);
     this.#source = source;
-    const row = this.#addRow(undefined);
-    this.cells[COLUMN.record * this.capacity + row] = record;
-    return row;
+    const first = this.#length;
+    this.#length += rows;
+    return first;
   }
 
   push(socket: TcpSocket): void {
-    const row = this.#addRow(socket);
-    const set = (column: number, value: number | undefined): void => {
-      this.cells[column * this.capacity + row] = value ?? UNKNOWN;
-    };
-    set(COLUMN.state, TCP_STATE[socket.state]);
-    set(COLUMN.inode, socket.inode ?? 0);
-    set(COLUMN.end, this.endOf(socket));
-    set(COLUMN.peer, this.addressOf(socket.peer.address));
-    set(COLUMN.peerPort, socket.peer.port);
-    set(COLUMN.marks, marksOf(socket));
-    set(COLUMN.timer, socket.timer && TIMER[socket.timer]);
-    set(COLUMN.lastAckReceivedMs, socket.lastAckReceivedMs);
-    set(COLUMN.lastDataReceivedMs, socket.lastDataReceivedMs);
-    set(COLUMN.lastDataSentMs, socket.lastDataSentMs);
-    set(COLUMN.recvQueue, socket.recvQueue);
-    set(COLUMN.sendQueue, socket.sendQueue);
-    set(COLUMN.bytesAcked, socket.bytesAcked);
-    set(COLUMN.bytesReceived, socket.bytesReceived);
-    this.hasHistory ||= socket.seenAgoMs !== undefined || socket.cameWithinMs !== undefined;
-  }
-
-  #addRow(socket: TcpSocket | undefined): number {
     this.reserve(1);
-    return this.#sockets.push(socket) - 1;
+    const row = this.#length++;
+    this.#sockets[row] = socket;
+    this.state[row] = TCP_STATE[socket.state];
+    this.inode[row] = socket.inode ?? 0;
+    this.holder[row] = UNKNOWN;
+    this.end[row] = this.endOf(socket);
+    this.peer[row] = this.addressOf(socket.peer.address);
+    this.peerPort[row] = socket.peer.port;
+    this.marks[row] = marksOf(socket);
+    this.timer[row] = socket.timer === undefined ? UNKNOWN : TIMER[socket.timer];
+    this.lastAckReceivedMs[row] = socket.lastAckReceivedMs ?? UNKNOWN;
+    this.lastDataReceivedMs[row] = socket.lastDataReceivedMs ?? UNKNOWN;
+    this.lastDataSentMs[row] = socket.lastDataSentMs ?? UNKNOWN;
+    this.recvQueue[row] = socket.recvQueue ?? UNKNOWN;
+    this.sendQueue[row] = socket.sendQueue ?? UNKNOWN;
+    this.bytesAcked[row] = socket.bytesAcked ?? UNKNOWN;
+    this.bytesReceived[row] = socket.bytesReceived ?? UNKNOWN;
+    this.hasHistory ||= socket.seenAgoMs !== undefined || socket.cameWithinMs !== undefined;
   }
 
   /** The number of a local end in `ends`. */
@@ -166,22 +179,22 @@ export class SocketTable {
   /** Keeps only the rows of which it is so. */
   retain(test: (row: number) => boolean): void {
     let kept = 0;
-    for (let row = 0; row < this.length; row++) {
+    for (let row = 0; row < this.#length; row++) {
       if (!test(row)) continue;
       if (kept < row) {
-        for (let at = 0; at < this.cells.length; at += this.capacity)
-          this.cells.copyWithin(at + kept, at + row, at + row + 1);
+        for (const name of COLUMNS) this[name][kept] = this[name][row] ?? UNKNOWN;
         this.#sockets[kept] = this.#sockets[row];
       }
       kept++;
     }
-    this.#sockets.length = kept;
+    this.#length = kept;
+    this.#sockets.length = Math.min(this.#sockets.length, kept);
   }
 
   /** Its sockets as they are now. */
   list(): SocketRows {
-    if (this.#all?.length === this.length) return this.#all;
-    const rows = new Uint32Array(this.length);
+    if (this.#all?.length === this.#length) return this.#all;
+    const rows = new Uint32Array(this.#length);
     for (let row = 0; row < rows.length; row++) rows[row] = row;
     this.#all = new SocketRows(this, rows);
     return this.#all;
@@ -215,11 +228,6 @@ export class SocketRows implements Sockets {
   at(index: number): TcpSocket | undefined {
     const row = this.rows.at(index);
     return row === undefined ? undefined : this.table.at(row);
-  }
-
-  /** Row by row. An iterator would make an object for each of 100,000, and so it is for all loops over `rows`. */
-  each(use: (row: number) => void): void {
-    for (let index = 0; index < this.rows.length; index++) use(this.rows[index] ?? 0);
   }
 
   *[Symbol.iterator](): IterableIterator<TcpSocket> {

@@ -1,6 +1,7 @@
 import { ParseError } from '../model/errors.ts';
+import type { InodeMap } from '../model/inode-map.ts';
 import { type Endpoint, type Listener, type TcpSocket, type TcpTimer, tcpStateName } from '../model/socket.ts';
-import { COLUMN, MARK, type SocketTable, TIMER } from '../model/socket-table.ts';
+import { MARK, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
 import { AddressCache } from './address.ts';
 import { AF_INET } from './inet-diag.ts';
 
@@ -14,7 +15,9 @@ const FIELDS = [
   ['fd', 4],
   ['inode', 4],
   ['netns', 4],
-  ['family', 2],
+  ['family', 1],
+  /** 1 when nothing but this descriptor refers to the file; 0 also where that is not known. */
+  ['alone', 1],
   ['state', 1],
   /** 1 when the file is in an epoll set (file.f_ep). */
   ['inEpoll', 1],
@@ -95,6 +98,7 @@ const LOCAL_ADDRESS = HELD_FIELD.localAddress.offset;
 const REMOTE_ADDRESS = HELD_FIELD.remoteAddress.offset;
 const REMOTE_PORT = HELD_FIELD.remotePort.offset;
 const FAMILY = HELD_FIELD.family.offset;
+const ALONE = HELD_FIELD.alone.offset;
 const STATE = HELD_FIELD.state.offset;
 const IN_EPOLL = HELD_FIELD.inEpoll.offset;
 const AWAITED = HELD_FIELD.awaited.offset;
@@ -187,48 +191,50 @@ export class HeldRecords {
     return { address: this.#address(record, REMOTE_ADDRESS), port: this.#remotePort(record) };
   }
 
-  /** Adds a record to a table and gives its row. One after the other they mostly have the same ends. */
-  addTo(table: SocketTable, record: number): number {
+  /** Whether no other descriptor is known to refer to the same socket. */
+  isAlone(record: number): boolean {
+    return this.bytes[record * HELD_SIZE + ALONE] === 1;
+  }
+
+  /** Adds records to a table and gives the row of the first. `shared` are sockets that more than one descriptor may have. */
+  addTo(table: SocketTable, records: Uint32Array, shared: InodeMap): number {
     const { words, bytes } = this;
-    const from = record * WORDS;
-    const row = table.add(this, record);
-    const { cells, capacity } = table;
-    const before = this.#added;
-    this.#added = record;
-    if (!this.#hasSameLocal(record, before)) this.#end = table.endOf(this.socket(record));
-    if (!this.#hasSameAddress(record, before, REMOTE_ADDRESS))
-      this.#peer = table.addressOf(this.#address(record, REMOTE_ADDRESS));
-    cells[COLUMN.state * capacity + row] = bytes[record * HELD_SIZE + STATE] ?? 0;
-    cells[COLUMN.inode * capacity + row] = words[from + INODE] ?? 0;
-    cells[COLUMN.end * capacity + row] = this.#end;
-    cells[COLUMN.peer * capacity + row] = this.#peer;
-    cells[COLUMN.peerPort * capacity + row] = this.#remotePort(record);
-    cells[COLUMN.marks * capacity + row] = this.#marks(record);
-    cells[COLUMN.timer * capacity + row] = TIMER[this.timer(record)];
-    cells[COLUMN.lastAckReceivedMs * capacity + row] = this.#since(record, LAST_ACK_RECEIVED);
-    cells[COLUMN.lastDataReceivedMs * capacity + row] = this.#since(record, LAST_DATA_RECEIVED);
-    cells[COLUMN.lastDataSentMs * capacity + row] = this.#since(record, LAST_DATA_SENT);
-    cells[COLUMN.recvQueue * capacity + row] = this.unread(record);
-    cells[COLUMN.sendQueue * capacity + row] = this.unsent(record);
-    cells[COLUMN.bytesAcked * capacity + row] = words[from + BYTES_ACKED] ?? 0;
-    cells[COLUMN.bytesReceived * capacity + row] = words[from + BYTES_RECEIVED] ?? 0;
-    return row;
-  }
-
-  /** The record that was added last, with the numbers of its ends in the table. */
-  #added = -1;
-  #end = 0;
-  #peer = 0;
-
-  #hasSameLocal(record: number, before: number): boolean {
-    if (before < 0 || this.netns(record) !== this.netns(before)) return false;
-    return this.#localPort(record) === this.#localPort(before) && this.#hasSameAddress(record, before, LOCAL_ADDRESS);
-  }
-
-  /** Of IPv6 it is not asked: text is looked up for those each time. */
-  #hasSameAddress(record: number, before: number, offset: number): boolean {
-    if (before < 0 || this.family(record) !== 4 || this.family(before) !== 4) return false;
-    return this.words[record * WORDS + offset / 4] === this.words[before * WORDS + offset / 4];
+    const first = table.add(this, records.length);
+    const tickMs = this.#tickMs;
+    const { recvQueue, sendQueue, bytesAcked, bytesReceived } = table;
+    const { lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs } = table;
+    for (let i = 0; i < records.length; i++) {
+      const row = first + i;
+      const from = (records[i] ?? 0) * WORDS;
+      const now = words[from + NOW] ?? 0;
+      lastAckReceivedMs[row] = elapsed(now, words[from + LAST_ACK_RECEIVED] ?? 0, tickMs);
+      lastDataReceivedMs[row] = elapsed(now, words[from + LAST_DATA_RECEIVED] ?? 0, tickMs);
+      lastDataSentMs[row] = elapsed(now, words[from + LAST_DATA_SENT] ?? 0, tickMs);
+      const unread = ((words[from + RECEIVE_NEXT] ?? 0) - (words[from + COPIED_SEQUENCE] ?? 0)) | 0;
+      recvQueue[row] = Math.max(unread, 0);
+      sendQueue[row] = ((words[from + WRITE_SEQUENCE] ?? 0) - (words[from + SEND_UNACKNOWLEDGED] ?? 0)) >>> 0;
+      bytesAcked[row] = words[from + BYTES_ACKED] ?? 0;
+      bytesReceived[row] = words[from + BYTES_RECEIVED] ?? 0;
+    }
+    const { record, state, inode, holder, peerPort, marks, timer, end, peer } = table;
+    const ends = new KnownEnds(this, table);
+    for (let i = 0; i < records.length; i++) {
+      const row = first + i;
+      const it = records[i] ?? 0;
+      const from = it * WORDS;
+      end[row] = ends.local(it);
+      peer[row] = ends.peer(it);
+      record[row] = it;
+      state[row] = bytes[it * HELD_SIZE + STATE] ?? 0;
+      const number = words[from + INODE] ?? 0;
+      inode[row] = number;
+      const isAlone = bytes[it * HELD_SIZE + ALONE] === 1 && !(shared.size > 0 && shared.has(number));
+      holder[row] = isAlone ? (words[from + PID] ?? 0) : UNKNOWN;
+      peerPort[row] = this.#remotePort(it);
+      marks[row] = this.#marks(it);
+      timer[row] = TIMER[this.timer(it)];
+    }
+    return first;
   }
 
   #localPort(record: number): number {
@@ -248,8 +254,7 @@ export class HeldRecords {
   /** Milliseconds between a moment and the writing of the record. What happened meanwhile has happened just now. */
   #since(record: number, moment: number): number {
     const at = record * WORDS;
-    const ticks = ((this.words[at + NOW] ?? 0) - (this.words[at + moment] ?? 0)) >>> 0;
-    return ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * this.#tickMs);
+    return elapsed(this.words[at + NOW] ?? 0, this.words[at + moment] ?? 0, this.#tickMs);
   }
 
   lastAckReceivedMs(record: number): number {
@@ -304,6 +309,54 @@ export class HeldRecords {
   byte(record: number, field: HeldField): number {
     return this.bytes[record * HELD_SIZE + HELD_FIELD[field].offset] ?? 0;
   }
+}
+
+/**
+ * Numbers of ends in a table. A leak has many sockets and few ends, so those of IPv4 are known by their numbers, and text is
+ * made of them once.
+ */
+class KnownEnds {
+  readonly #records: HeldRecords;
+  readonly #table: SocketTable;
+  #netns = -1;
+  readonly #locals = new Map<number, number>();
+  readonly #peers = new Map<number, number>();
+
+  constructor(records: HeldRecords, table: SocketTable) {
+    this.#records = records;
+    this.#table = table;
+  }
+
+  local(record: number): number {
+    const { words } = this.#records;
+    const at = record * WORDS;
+    const netns = words[at + NETNS] ?? 0;
+    if (netns !== this.#netns) this.#locals.clear();
+    this.#netns = netns;
+    if (this.#records.family(record) !== 4) return this.#table.endOf(this.#records.socket(record));
+    const key = (words[at + LOCAL_ADDRESS / 4] ?? 0) * 65_536 + ((words[at + PORTS] ?? 0) & 0xffff);
+    const known = this.#locals.get(key);
+    if (known !== undefined) return known;
+    const number = this.#table.endOf(this.#records.socket(record));
+    this.#locals.set(key, number);
+    return number;
+  }
+
+  peer(record: number): number {
+    if (this.#records.family(record) !== 4) return this.#table.addressOf(this.#records.peer(record).address);
+    const key = this.#records.words[record * WORDS + REMOTE_ADDRESS / 4] ?? 0;
+    const known = this.#peers.get(key);
+    if (known !== undefined) return known;
+    const number = this.#table.addressOf(this.#records.peer(record).address);
+    this.#peers.set(key, number);
+    return number;
+  }
+}
+
+/** In milliseconds, of two moments in ticks. */
+function elapsed(now: number, moment: number, tickMs: number): number {
+  const ticks = (now - moment) >>> 0;
+  return ticks > ALMOST_AROUND ? 0 : Math.floor(ticks * tickMs);
 }
 
 /** Ticks are counted in 32 bits. A difference this close to all of them is a moment that lies ahead by a little. */

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addEvidence } from '../../src/kernel/holder-evidence.ts';
-import { InodeMap } from '../../src/model/inode-map.ts';
+import { addEvidence, type StuckSockets } from '../../src/kernel/holder-evidence.ts';
 import type { Process } from '../../src/model/process.ts';
 import { type FakeData, FakeMachine } from '../helpers/fake-machine.ts';
 import { process, times } from '../helpers/model.ts';
@@ -10,12 +9,8 @@ const SOCKETS = new Map([
   [1000, [10]],
   [1001, [11, 12]],
 ]);
-const stuck = (unread: 0 | 1): InodeMap => {
-  const map = new InodeMap();
-  map.add(1000, unread);
-  return map;
-};
-const STUCK = stuck(1);
+const stuck = (unread: boolean): StuckSockets => ({ inodesOf: () => [1000], holdsUnread: () => unread });
+const STUCK = stuck(true);
 const entry = (fd: number, events: number, inode: number): string =>
   `tfd: ${fd} events: ${events.toString(16)} data: 1  pos:0 ino:${inode.toString(16)} sdev:9\n`;
 
@@ -139,6 +134,6 @@ test('there is no second look when every thread waits in a call that is known, o
   const waiting = [{ tid: 812, wait: { call: 'futex', kind: 'lock' as const } }];
   assert.deepEqual(watched(stat('S', 1), stat('S', 1), waiting).machine.callsOf('pause'), []);
   const machine = new FakeMachine({ processes: [{ pid: 812 }] });
-  addEvidence(machine, [process({ sockets: SOCKETS, threadList: [{ tid: 812 }] })], stuck(0));
+  addEvidence(machine, [process({ sockets: SOCKETS, threadList: [{ tid: 812 }] })], stuck(false));
   assert.deepEqual(machine.callsOf('pause'), []);
 });

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { InodeMap } from '../../src/model/inode-map.ts';
 import { TCP_STATE, type TcpSocket } from '../../src/model/socket.ts';
-import { COLUMN, SocketRows, SocketTable, UNKNOWN } from '../../src/model/socket-table.ts';
+import { COLUMNS, SocketRows, SocketTable, UNKNOWN } from '../../src/model/socket-table.ts';
 import { HELD_FIELD, HELD_SIZE, HeldRecords } from '../../src/parse/held-socket.ts';
 import { FACTS } from '../helpers/held.ts';
 import { endpoint, socket, sockets } from '../helpers/model.ts';
 
 const columnsOf = (table: SocketTable, row: number): Record<string, number> =>
   Object.fromEntries(
-    Object.entries(COLUMN).flatMap(([name, column]) => (name === 'record' ? [] : [[name, table.cell(row, column)]])),
+    COLUMNS.flatMap((name) => (name === 'record' || name === 'holder' ? [] : [[name, table[name][row] ?? NaN]])),
   );
 
 const states = Object.values(TCP_STATE);
@@ -29,14 +30,20 @@ test('a record gives the same row as the socket that is made of it', () => {
       const records = new HeldRecords(new Uint8Array(Buffer.concat(made.flatMap((it) => [it, it]))), facts);
       const table = new SocketTable();
       const again = new SocketTable();
-      for (let number = 0; number < records.count; number++) {
-        const row = records.addTo(table, number);
-        const it = records.socket(number);
+      const numbers = Uint32Array.from({ length: records.count }, (_, number) => number);
+      const shared = new InodeMap();
+      shared.add(records.inode(0), 0);
+      assert.equal(records.addTo(table, numbers, shared), 0);
+      assert.equal(table.length, records.count);
+      for (const row of numbers) {
+        const it = records.socket(row);
         again.push(it);
         assert.deepEqual(columnsOf(table, row), columnsOf(again, row));
-        assert.deepEqual(table.ends[table.cell(row, COLUMN.end)], again.ends[again.cell(row, COLUMN.end)]);
-        assert.equal(table.addresses[table.cell(row, COLUMN.peer)], it.peer.address);
+        assert.deepEqual(table.ends[table.end[row] ?? -1], again.ends[again.end[row] ?? -1]);
+        assert.equal(table.addresses[table.peer[row] ?? -1], it.peer.address);
         assert.deepEqual(table.at(row)?.local, it.local);
+        const holder = records.isAlone(row) && !shared.has(it.inode ?? 0) ? records.pid(row) : UNKNOWN;
+        assert.equal(table.holder[row], holder);
       }
     }),
   );
@@ -53,7 +60,7 @@ test('what a socket does not tell is unknown in its row, and not 0', () => {
   const { table } = SocketRows.of([bare]);
   const { inode, peerPort, marks, state, end, peer, ...others } = columnsOf(table, 0);
   assert.deepEqual(new Set(Object.values(others)), new Set([UNKNOWN]));
-  assert.deepEqual([inode, marks, state, end, peer, table.peerPort(0)], [0, 0, TCP_STATE.CLOSE_WAIT, 0, 0, -3]);
+  assert.deepEqual([inode, marks, state, end, peer, table.peerPortAt(0)], [0, 0, TCP_STATE.CLOSE_WAIT, 0, 0, -3]);
   assert.equal(peerPort, 2 ** 32 - 3);
 });
 
@@ -66,7 +73,7 @@ test('a table that grows and shrinks keeps what it has', () => {
   const kept = all.filter((_, row) => row % 7 === 0);
   assert.deepEqual([...table.list()], kept);
   kept.forEach((it, row) => {
-    assert.equal(table.cell(row, COLUMN.inode), it.inode);
+    assert.equal(table.inode[row], it.inode);
     assert.equal(table.rowOf(it.inode ?? 0), row);
   });
   assert.equal(table.rowOf(all[1]?.inode ?? 0), -1);

@@ -1,6 +1,6 @@
 import type { Case } from '../../model/finding.ts';
 import { endsOf, type TcpSocket } from '../../model/socket.ts';
-import { COLUMN, SocketRows } from '../../model/socket-table.ts';
+import { SocketRows } from '../../model/socket-table.ts';
 
 /** Which sockets a case has, to be compared with those of the next look. */
 export type SocketIds = {
@@ -26,14 +26,14 @@ export function socketIds(subject: Case): SocketIds {
 const KNOWN = new WeakMap<Case, SocketIds>();
 
 function idsOf({ sockets, closedFds }: Case): SocketIds {
-  const list = SocketRows.of(sockets);
-  const { table, rows } = list;
-  const inodes = rows.map((row) => table.cell(row, COLUMN.inode)).sort();
+  const { table, rows } = SocketRows.of(sockets);
+  const inodes = rows.map((row) => table.inode[row] ?? 0).sort();
   const others = new Set<string>();
-  list.each((row) => {
-    const socket = table.cell(row, COLUMN.inode) === 0 ? table.at(row) : undefined;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const socket = table.inode[row] === 0 ? table.at(row) : undefined;
     if (socket) others.add(endsOf(socket));
-  });
+  }
   const withoutFile = inodes.lastIndexOf(0) + 1;
   return { inodes: inodes.subarray(withoutFile), others, closed: closedFds };
 }
@@ -68,7 +68,7 @@ export function newSockets({ sockets }: Case, before: SocketIds, entered: number
   const found: TcpSocket[] = [];
   for (let index = rows.length - 1; index >= 0 && found.length < entered; index--) {
     const row = rows[index] ?? 0;
-    const inode = table.cell(row, COLUMN.inode);
+    const inode = table.inode[row] ?? 0;
     const socket = inode > 0 && hasInode(before, inode) ? undefined : table.at(row);
     if (socket && !(inode === 0 && before.others.has(endsOf(socket)))) found.push(socket);
   }

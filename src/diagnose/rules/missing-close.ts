@@ -1,5 +1,5 @@
 import type { Case, Rule } from '../../model/finding.ts';
-import { COLUMN, SocketRows, type Sockets, UNKNOWN } from '../../model/socket-table.ts';
+import { SocketRows, type Sockets, UNKNOWN } from '../../model/socket-table.ts';
 import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
 import { mayBeCopies } from '../copies.ts';
@@ -45,19 +45,23 @@ const MOSTLY = 0.8;
 /** Whether something was sent back on most: what was read has been answered. */
 function areAnswered({ sockets, direction }: Case): boolean {
   const { table, rows } = SocketRows.of(sockets);
-  if (!rows.every((row) => table.cell(row, COLUMN.bytesAcked) !== UNKNOWN)) return areAnsweredByTimes(sockets);
-  const sent = (row: number): number => table.cell(row, COLUMN.bytesAcked) + known(table.cell(row, COLUMN.sendQueue));
-  const answered = rows.filter((row) => sent(row) > SYN).length;
+  const { bytesAcked, sendQueue } = table;
+  let answered = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const acked = bytesAcked[row] ?? UNKNOWN;
+    if (acked === UNKNOWN) return areAnsweredByTimes(sockets);
+    if (acked + known(sendQueue[row]) > SYN) answered++;
+  }
   return direction !== 'outbound' && answered >= MOSTLY * sockets.length;
 }
 
-const known = (value: number): number => (value === UNKNOWN ? 0 : value);
+const known = (value: number = UNKNOWN): number => (value === UNKNOWN ? 0 : value);
 
 /** Of those whose times differ by more than a tick of the kernel's clock, most were sent to after the last data came. */
 function areAnsweredByTimes(sockets: Sockets): boolean {
   const { table, rows } = SocketRows.of(sockets);
-  const laterBy = (row: number): number =>
-    known(table.cell(row, COLUMN.lastDataReceivedMs)) - known(table.cell(row, COLUMN.lastDataSentMs));
+  const laterBy = (row: number): number => known(table.lastDataReceivedMs[row]) - known(table.lastDataSentMs[row]);
   return rows.reduce((sum, row) => sum + Math.sign(Math.trunc(laterBy(row) / TICK_MS)), 0) > 0;
 }
 const TICK_MS = 10;

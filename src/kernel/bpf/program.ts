@@ -67,8 +67,14 @@ const LISTED: Partial<Record<HeldField, readonly Place[]>> = {
   awaited: ['sock.sk_wq -> socket_wq.wait.head'],
 };
 
+/** How often a file is referred to, and the number that says twice: by one descriptor, and by the iterator that shows it. */
+const REFERENCES: readonly { place: Place; twice: number }[] = [
+  { place: 'file.f_ref.refcnt.counter', twice: 1 }, // Linux 6.13, where 0 is one reference
+  { place: 'file.f_count.counter', twice: 2 },
+];
+
 /** What a report can do without. */
-const OPTIONAL: ReadonlySet<HeldField> = new Set(['inEpoll', 'awaited', 'flags', 'error', 'shutdown']);
+const OPTIONAL: ReadonlySet<HeldField> = new Set(['alone', 'inEpoll', 'awaited', 'flags', 'error', 'shutdown']);
 
 // struct bpf_iter__task_file, the context, and struct bpf_iter_meta
 const CONTEXT = { meta: 0, task: 8, fd: 16, file: 24 };
@@ -126,6 +132,7 @@ class Writer {
     const timed: readonly HeldField[] = ['retransmitExpires'];
     const always = (Object.keys(HELD_FIELD) as HeldField[]).filter((it) => ![...listening, ...timed].includes(it));
     for (const name of always) this.#writeField(name);
+    this.#writeAlone();
     // Each of these lies in a line of memory of its own, which nobody else here needs.
     asm.load(1, 1, FRAME, at('state')).jumpIfNotEqual(1, { value: TCP_STATE.LISTEN }, 'connected');
     for (const name of listening) this.#writeField(name);
@@ -230,6 +237,17 @@ class Writer {
     }
   }
 
+  #writeAlone(): void {
+    for (const { place, twice } of REFERENCES) {
+      const path = this.#firstOf([place]);
+      if (!path) continue;
+      this.#follow(path, 'shared');
+      this.#asm.jumpIfNotEqual(1, { value: twice }, 'shared').storeValue(1, FRAME, at('alone'), 1).label('shared');
+      return;
+    }
+    this.#absent.push('alone');
+  }
+
   /** Goes to the label where a list is not more than its own head, or a pointer on the way to it is NULL. */
   #goIfEmpty(path: readonly Hop[], label: string): void {
     const head = path.at(-1);
@@ -273,7 +291,7 @@ class Writer {
 
   #writeAddresses(): void {
     const asm = this.#asm;
-    asm.load(2, 1, FRAME, at('family')).jumpIfNotEqual(1, { value: AF_INET }, 'version 6');
+    asm.load(1, 1, FRAME, at('family')).jumpIfNotEqual(1, { value: AF_INET }, 'version 6');
     this.#writeAddress('localAddress', this.#need('sock', '__sk_common.skc_rcv_saddr').offset, 4);
     this.#writeAddress('remoteAddress', this.#need('sock', '__sk_common.skc_daddr').offset, 4);
     asm.jump('addresses').label('version 6');
