@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 
 // The first and last line of every run: older versions of Node.js must get this far and be told.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -12,20 +11,12 @@ if (major < 22 || (major === 22 && minor < 18)) {
   // Of a monitoring check 2 would mean that something is wrong with the machine.
   process.exitCode = process.argv[2] === 'check' ? 3 : 2;
 } else {
-  // A table of 100,000 sockets is mostly kept, so a young generation that doubles at every turn only takes memory: 180 MB
-  // became 125 MB with this, in the same time.
-  setFlagsFromString('--semi-space-growth-factor=1');
-  // Most runs end before what the optimizing compiler makes would pay: a fifth of the processor time less without it.
-  setFlagsFromString('--no-opt');
   // Compiled code of the run before: a report takes 25 ms less of the processor with it.
   import('./kernel/cache-directory.ts')
     .then(({ cacheDirectory }) => {
       const cache = cacheDirectory();
       if (cache !== undefined) enableCompileCache(join(cache, 'code'));
-      return import('./faces/cli.ts');
+      return import('./faces/start.ts');
     })
-    .then(({ main }) => main(process.argv.slice(2), process, process.env))
-    .then((code) => {
-      process.exitCode = code;
-    });
+    .then(({ start }) => start());
 }

@@ -8,6 +8,7 @@ import { describeHolder, Identities } from '../kernel/process-facts.ts';
 import { readThreads } from '../kernel/threads.ts';
 import { SystemError } from '../model/errors.ts';
 import type { Process, SocketFds } from '../model/process.ts';
+import { endOfRun } from '../model/runs.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Listener, TcpSocket } from '../model/socket.ts';
 import type { SocketRows } from '../model/socket-table.ts';
@@ -189,21 +190,26 @@ function holdsAny(sockets: SocketFds, inodes: Set<number>): boolean {
   return false;
 }
 
+function mark(ports: Uint8Array, peerPort: Uint32Array, rows: Uint32Array): void {
+  for (let i = 0; i < rows.length; i++) ports[peerPort[rows[i] ?? 0] ?? 0] = 1;
+}
+
 /** Listeners that the sockets came in by, and local ones that they go out to. */
 function concernedListeners({ sockets, listeners }: NamespaceReader): Listener[] {
   // One byte for each port: 100,000 connections have that many, and a Set of them takes ten times as long.
   const ports = new Uint8Array(65_536);
   const isHere = sockets.addresses.map(isLoopback);
-  const { peer, end, peerPort, length, addresses, ends } = sockets;
-  const isInUse = new Uint8Array(ends.length);
-  for (let row = 0; row < length; row++) {
-    const from = peer[row] ?? 0;
-    const at = end[row] ?? 0;
-    isInUse[at] = 1;
-    if (isHere[from] || addresses[from] === ends[at]?.local.address) ports[peerPort[row] ?? 0] = 1;
+  const { table, rows } = sockets.list();
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    to = endOfRun(table.end, rows, from, rows.length);
+    const local = table.ends[table.end[rows[from] ?? 0] ?? 0]?.local;
+    if (local) ports[local.port] = 1;
+    for (let first = from, next = 0; first < to; first = next) {
+      next = endOfRun(table.peer, rows, first, to);
+      const peer = table.peer[rows[first] ?? 0] ?? 0;
+      if (isHere[peer] || table.addresses[peer] === local?.address)
+        mark(ports, table.peerPort, rows.subarray(first, next));
+    }
   }
-  ends.forEach(({ local }, at) => {
-    if (isInUse[at] === 1) ports[local.port] = 1;
-  });
   return listeners.filter(({ local }) => ports[local.port] === 1);
 }

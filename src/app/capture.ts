@@ -17,7 +17,7 @@ import { type CaptureOptions, search } from './search.ts';
 
 /** Takes a snapshot of a machine. What cannot be read becomes a gap of the snapshot. */
 export function captureFrom(machine: Machine, options: CaptureOptions = {}): Snapshot {
-  const begun = machine.now();
+  const { begun = machine.now() } = options;
   const privileges = { root: isRoot(machine) };
   const reader = new NamespaceReader(machine, privileges);
   const processes = machine.processes();

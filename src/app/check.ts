@@ -5,7 +5,8 @@ import type { Case, Diagnosis, Finding, Limits, Severity } from '../model/findin
 import type { Gap } from '../model/snapshot.ts';
 import { plural } from '../model/words.ts';
 import { alerts, parseThresholds, type Thresholds } from '../parse/range.ts';
-import { type Look, look } from './look.ts';
+import { look } from './look.ts';
+import type { Look } from './look-at.ts';
 
 export type CheckOptions = Parameters<typeof look>[0] & { limits: Limits; warning: string[]; critical: string[] };
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Evidence } from '../model/relief.ts';
-import { record } from './look.ts';
+import { record } from './record.ts';
 
 /** Looks into a process without changing it, and gives what it found as JSON text; undefined when it cannot. */
 export type Inspect = (pid: number) => Promise<string | undefined>;

@@ -8,15 +8,12 @@ import { DEFAULT_LIMITS } from '../model/finding.ts';
 import { InodeMap } from '../model/inode-map.ts';
 import type { ClosedButHeld } from '../model/snapshot.ts';
 import { TCP_STATE, type TcpSocket } from '../model/socket.ts';
+import { type SocketTable, UNKNOWN } from '../model/socket-table.ts';
 import { HeldRecords } from '../parse/held-socket.ts';
 import { stateMask } from '../parse/inet-diag.ts';
 import type { HeldCount, NamespaceReader } from './namespaces.ts';
-import { type CaptureOptions, type Found, MOST_OTHERS, YOUNG_WORTH_A_WALK } from './search.ts';
-
-const STUCK = stateMask('LISTEN', 'CLOSE_WAIT');
-const CLOSED = stateMask('CLOSE');
-/** All states in which a descriptor can hold a socket. */
-const CONNECTED = Object.values(TCP_STATE).reduce((mask, number) => mask | (1 << number), 0) & ~CLOSED;
+import { type CaptureOptions, type Found, YOUNG_WORTH_A_WALK } from './search.ts';
+import { MOST_OTHERS, statesToFind } from './states.ts';
 
 /**
  * Finds sockets and their holders in one pass of the kernel over all descriptors, in all network namespaces. Sockets
@@ -54,7 +51,7 @@ export class HeldReader {
     for (const entry of namespaces) this.#reader.count(entry);
     const counted = this.#reader.counted;
     this.#withOthers = pids !== undefined || (counted !== undefined && counted <= MOST_OTHERS);
-    const states = (this.#withOthers ? CONNECTED : STUCK) | (closedButHeld === 'never' ? 0 : CLOSED);
+    const states = statesToFind(this.#withOthers, closedButHeld);
     const records = recordsOf(this.#firstPass(states));
     this.#reader.bpf = records.facts.kind === 'typed' ? 'bpf' : 'bpf-generic';
     this.#records = records;
@@ -81,61 +78,88 @@ export class HeldReader {
     return this.#machine.heldSockets({ states, ...(pid !== undefined && more.length === 0 && { pid }) });
   }
 
-  /** A recording may hold sockets in further states than are asked for. */
+  /**
+   * A recording may hold sockets in further states than are asked for. They come process by process, and of a leak one stuck
+   * socket after the other, each with one descriptor; so those are taken together, and the others after them.
+   */
   #sort(records: HeldRecords, states: number): void {
     const wanted = this.#options.pids && new Set(this.#options.pids);
-    const { sockets, listeners } = this.#reader;
     const seen = new SeenDescriptors();
-    const shared = sharedSockets(records);
-    const known = new InodeMap(shared.size);
-    const stuck = new Uint32Array(records.count);
-    let stuckCount = 0;
-    let count = this.#countOf(0);
-    for (let record = 0; record < records.count; record++) {
+    const others: number[] = [];
+    this.#reader.sockets.reserve(records.count);
+    for (let record = 0, end = 0; record < records.count; record = end) {
+      end = records.endOfLike(record);
       const pid = records.pid(record);
-      const fd = records.fd(record);
-      if ((wanted && !wanted.has(pid)) || !seen.add(pid, fd)) continue;
-      const inode = records.inode(record);
-      const state = records.state(record);
-      if ((states & (1 << state)) === 0) continue;
-      const first = shared.size === 0 || !shared.has(inode) || known.add(inode, record) < 0;
-      const table = this.#tableOf(pid);
-      if (first) table.addFirst(inode, fd);
-      else table.add(inode, fd);
-      if (state === TCP_STATE.CLOSE) {
-        if (records.wasConnected(record)) this.#closed.push({ pid, fd, inode, wasConnected: true });
+      const isWanted = (states & (1 << records.state(record))) !== 0 && (!wanted || wanted.has(pid));
+      const isStuck = isWanted && records.state(record) === TCP_STATE.CLOSE_WAIT && records.isAlone(record);
+      if (isStuck && seen.areNew(pid, records.fd(record))) {
+        seen.add(pid, records.fd(end - 1));
+        this.#takeStuck(records, record, end);
         continue;
       }
-      if (first) {
-        const netns = records.netns(record);
-        if (netns !== count.netns) count = this.#countOf(netns);
-        count.sockets++;
-      }
-      if (state === TCP_STATE.CLOSE_WAIT) {
-        if (first) stuck[stuckCount++] = record;
-        else this.#note(pid, standingOf(records.socket(record), this.#stuckAfterMs));
-      } else if (first) {
-        if (state === TCP_STATE.LISTEN) listeners.push(records.listener(record));
-        else this.#others.push(records.socket(record));
-      }
+      for (let it = record; it < end; it++) if (seen.add(pid, records.fd(it)) && isWanted) others.push(it);
     }
-    const rows = stuck.subarray(0, stuckCount);
-    const firstRow = records.addTo(sockets, rows, shared);
-    for (let i = 0; i < rows.length; i++)
-      this.#note(records.pid(rows[i] ?? 0), standingAt(sockets, firstRow + i, this.#stuckAfterMs));
+    this.#takeOthers(records, others);
   }
 
-  /** That a process holds a socket of which this is so. */
-  #note(pid: number, standing: Standing): void {
-    if (pid === this.#notedPid && standing === this.#notedStanding) return;
-    this.#notedPid = pid;
-    this.#notedStanding = standing;
+  /** Takes stuck sockets of one process that it alone holds. */
+  #takeStuck(records: HeldRecords, from: number, to: number): void {
+    const { sockets } = this.#reader;
+    const pid = records.pid(from);
+    const { row, atLeastMs } = records.addTo(sockets, from, to, pid);
+    const end = row + to - from;
+    this.#tableOf(pid).addFirsts(sockets.inode.subarray(row, end), sockets.fd.subarray(row, end));
+    this.#countOf(records.netns(from)).sockets += to - from;
+    if (atLeastMs >= this.#stuckAfterMs) this.#noteStanding(pid, 'stuck');
+    else for (let it = row; it < end; it++) this.#noteStanding(pid, standingAt(sockets, it, this.#stuckAfterMs));
+  }
+
+  /**
+   * Takes sockets of which several descriptors may come, or that are not stuck. One that a descriptor held alone may have got a
+   * second one while the pass was under way.
+   */
+  #takeOthers(records: HeldRecords, numbers: readonly number[]): void {
+    const { sockets } = this.#reader;
+    const known = new Set<number>();
+    const taken = new InodeRows(sockets);
+    for (const record of numbers) {
+      const inode = records.inode(record);
+      const row = taken.rowOf(inode);
+      const first = row < 0 && !known.has(inode);
+      if (row >= 0) sockets.holder[row] = UNKNOWN;
+      known.add(inode);
+      this.#take(records, record, first);
+    }
+  }
+
+  /** Takes one record; `first` of a socket. */
+  #take(records: HeldRecords, record: number, first: boolean): void {
+    const pid = records.pid(record);
+    const fd = records.fd(record);
+    const inode = records.inode(record);
+    const state = records.state(record);
+    const { sockets, listeners } = this.#reader;
+    if (first) this.#tableOf(pid).addFirst(inode, fd);
+    else this.#tableOf(pid).add(inode, fd);
+    if (state === TCP_STATE.CLOSE) {
+      if (records.wasConnected(record)) this.#closed.push({ pid, fd, inode, wasConnected: true });
+      return;
+    }
+    if (first) this.#countOf(records.netns(record)).sockets++;
+    if (state === TCP_STATE.CLOSE_WAIT) {
+      if (first) records.addTo(sockets, record, record + 1, pid);
+      this.#noteStanding(pid, standingOf(records.socket(record), this.#stuckAfterMs));
+    } else if (first) {
+      if (state === TCP_STATE.LISTEN) listeners.push(records.listener(record));
+      else this.#others.push(records.socket(record));
+    }
+  }
+
+  /** That a process holds a socket that stands so. */
+  #noteStanding(pid: number, standing: Standing): void {
     if (standing === 'maybe') this.#hasUnclear = true;
     (standing === 'young' ? this.#youngHolders : this.#holders).add(pid);
   }
-
-  #notedPid = -1;
-  #notedStanding: Standing | undefined;
 
   get #stuckAfterMs(): number {
     return this.#options.stuckAfterMs ?? DEFAULT_LIMITS.stuckAfterMs;
@@ -220,12 +244,27 @@ export class HeldReader {
 
 const recordsOf = ({ bytes, facts }: HeldAnswer): HeldRecords => new HeldRecords(bytes, facts);
 
-/** Sockets of which several descriptors may come: a few, as every descriptor that is alone says so itself. */
-function sharedSockets(records: HeldRecords): InodeMap {
-  const shared = new InodeMap();
-  for (let record = 0; record < records.count; record++)
-    if (!records.isAlone(record)) shared.add(records.inode(record), record);
-  return shared;
+/** So many questions are answered by looking through the column, which takes less than to make a map. */
+const FEW = 32;
+
+/** Rows of a table by inode. */
+class InodeRows {
+  readonly #table: SocketTable;
+  readonly #rows = new InodeMap();
+  #asked = 0;
+  #mapped = 0;
+
+  constructor(table: SocketTable) {
+    this.#table = table;
+  }
+
+  /** -1 when there is none. */
+  rowOf(inode: number): number {
+    if (this.#asked++ < FEW) return this.#table.rowOf(inode);
+    const { inode: inodes, length } = this.#table;
+    for (; this.#mapped < length; this.#mapped++) this.#rows.add(inodes[this.#mapped] ?? 0, this.#mapped);
+    return this.#rows.get(inode);
+  }
 }
 
 /**
@@ -237,14 +276,19 @@ class SeenDescriptors {
   #fd = -1;
   readonly #highest = new Map<number, number>();
 
-  /** False when it was seen before. */
-  add(pid: number, fd: number): boolean {
+  /** Whether this one, and so every one above it, was not seen before. */
+  areNew(pid: number, fd: number): boolean {
     if (pid !== this.#pid) {
       this.#highest.set(this.#pid, this.#fd);
       this.#pid = pid;
       this.#fd = this.#highest.get(pid) ?? -1;
     }
-    if (fd <= this.#fd) return false;
+    return fd > this.#fd;
+  }
+
+  /** False when it was seen before. */
+  add(pid: number, fd: number): boolean {
+    if (!this.areNew(pid, fd)) return false;
     this.#fd = fd;
     return true;
   }

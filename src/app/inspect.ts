@@ -16,7 +16,7 @@ import { parseStat } from '../parse/proc-pid.ts';
 import type { Subject } from '../runtimes/subject.ts';
 import { captureFrom } from './capture.ts';
 import { applyFilter } from './filter.ts';
-import { type Look, withoutNames } from './look.ts';
+import { type Look, withoutNames } from './look-at.ts';
 
 export type InspectOptions = {
   pids: number[];

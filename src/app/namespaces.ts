@@ -3,6 +3,7 @@ import { type Machine, type NetNsEntry, type NetnsTables, OWN_NETNS, readText } 
 import { dumpTable, readTextTable, type Table } from '../kernel/tables.ts';
 import { isGone, SystemError } from '../model/errors.ts';
 import type { InodeMap } from '../model/inode-map.ts';
+import { endOfEqual } from '../model/runs.ts';
 import type { Gap, NetNs, ReadingSource } from '../model/snapshot.ts';
 import { endsOf, type Listener, TCP_STATE, type TcpSocket, type TcpState, tcpStateName } from '../model/socket.ts';
 import { SocketTable } from '../model/socket-table.ts';
@@ -338,9 +339,9 @@ export type StateCounts = Partial<Record<TcpState, number>>;
 
 export function countStates({ state, length }: SocketTable, listeners: number): StateCounts {
   const counts = new Uint32Array(256);
-  for (let row = 0; row < length; row++) {
-    const number = state[row] ?? 0;
-    counts[number] = (counts[number] ?? 0) + 1;
+  for (let from = 0, to = 0; from < length; from = to) {
+    to = endOfEqual(state, from, length);
+    counts[state[from] ?? 0] = (counts[state[from] ?? 0] ?? 0) + to - from;
   }
   const byState: StateCounts = { LISTEN: listeners };
   counts.forEach((count, number) => {

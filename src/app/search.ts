@@ -7,6 +7,7 @@ import type { Listener, TcpSocket } from '../model/socket.ts';
 import { type ClosedSearch, findClosedButHeld } from './closed-but-held.ts';
 import type { Memory } from './memory.ts';
 import type { NamespaceReader } from './namespaces.ts';
+import { MOST_OTHERS } from './states.ts';
 
 /** What to look at. Times in milliseconds. */
 export type CaptureOptions = {
@@ -22,6 +23,8 @@ export type CaptureOptions = {
   closedButHeld?: 'auto' | 'always' | 'never';
   /** What earlier looks have seen: spares the second look at sockets that may only be passing through. */
   memory?: Memory;
+  /** When reading began, in milliseconds since 1970, where it had begun before the capture. */
+  begun?: number;
   /** Fail rather than read in another way. */
   only?: 'bpf';
 };
@@ -84,12 +87,6 @@ function countUnowned(reader: NamespaceReader, walk: Walk, wanted: Sought): numb
  * below, only the processes that are looked at anyway. A few are normal: a socket is in no table until it is connected.
  */
 const CLOSED_WORTH_A_WALK = 10;
-
-/**
- * Sockets in other states give the total that stuck ones are compared with, and the other ends on this machine. Reading
- * them costs 2 microseconds each, so where there are more than this the report does without.
- */
-export const MOST_OTHERS = 20_000;
 
 const atMost = (unlisted: number | undefined): ClosedSearch =>
   unlisted === undefined ? {} : unlisted === 0 ? { found: [], atMost: 0 } : { atMost: unlisted };

@@ -1,6 +1,7 @@
 import type { StuckSockets } from '../kernel/holder-evidence.ts';
 import { InodeMap } from '../model/inode-map.ts';
 import type { Process } from '../model/process.ts';
+import { endOfRun } from '../model/runs.ts';
 import { TCP_STATE } from '../model/socket.ts';
 import { type SocketTable, UNKNOWN } from '../model/socket-table.ts';
 
@@ -14,29 +15,25 @@ export class StuckInTable implements StuckSockets {
 
   constructor(sockets: SocketTable) {
     this.#sockets = sockets;
-    const { state, inode, holder, recvQueue, length } = sockets;
+    const { table, rows } = sockets.list();
     const others = new InodeMap();
-    // One after the other they mostly have the same holder.
-    let last = UNKNOWN;
-    let known = { first: 0, unread: false };
-    for (let row = 0; row < length; row++) {
-      if (state[row] !== TCP_STATE.CLOSE_WAIT) continue;
-      const queue = recvQueue[row] ?? UNKNOWN;
-      const unread = queue !== UNKNOWN && queue > 0;
-      const pid = holder[row] ?? UNKNOWN;
-      if (pid === UNKNOWN) {
-        const number = inode[row] ?? 0;
-        if (number > 0) others.add(number, unread ? 1 : 0);
-        continue;
+    for (let from = 0, to = 0; from < rows.length; from = to) {
+      to = endOfRun(table.state, rows, from, rows.length);
+      if (table.state[rows[from] ?? 0] !== TCP_STATE.CLOSE_WAIT) continue;
+      for (let first = from, next = 0; first < to; first = next) {
+        next = endOfRun(table.holder, rows, first, to);
+        const pid = table.holder[rows[first] ?? 0] ?? UNKNOWN;
+        if (pid === UNKNOWN) addUnread(table, rows.subarray(first, next), others);
+        else this.#addAlone(pid, rows.subarray(first, next));
       }
-      if (pid !== last) {
-        last = pid;
-        known = this.#alone.get(pid) ?? { first: row, unread: false };
-        this.#alone.set(pid, known);
-      }
-      if (unread) known.unread = true;
     }
     this.#others = others;
+  }
+
+  #addAlone(pid: number, rows: Uint32Array): void {
+    const known = this.#alone.get(pid) ?? { first: rows[0] ?? 0, unread: false };
+    known.unread ||= nextUnread(this.#sockets.recvQueue, rows) < rows.length;
+    this.#alone.set(pid, known);
   }
 
   *inodesOf({ pid, sockets }: Process): IterableIterator<number> {
@@ -53,3 +50,18 @@ export class StuckInTable implements StuckSockets {
     return false;
   }
 }
+
+function nextUnread(recvQueue: Uint32Array, rows: Uint32Array): number {
+  let place = 0;
+  while (place < rows.length && !isUnread(recvQueue[rows[place] ?? 0])) place++;
+  return place;
+}
+
+function addUnread({ inode, recvQueue }: SocketTable, rows: Uint32Array, unread: InodeMap): void {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    if ((inode[row] ?? 0) > 0) unread.add(inode[row] ?? 0, isUnread(recvQueue[row]) ? 1 : 0);
+  }
+}
+
+const isUnread = (recvQueue = UNKNOWN): boolean => recvQueue > 0 && recvQueue !== UNKNOWN;

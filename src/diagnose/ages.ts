@@ -29,19 +29,6 @@ function ageFromTcpInfo({ lastAckReceivedMs, lastDataReceivedMs }: TcpSocket): A
 export const ageAtLeast = ({ lastAckReceivedMs = 0, lastDataReceivedMs = 0 }: TcpSocket): number =>
   lowerBound(lastAckReceivedMs, lastDataReceivedMs);
 
-/** The same of each of many. */
-export function agesAtLeast({ table, rows }: SocketRows): Uint32Array {
-  const { lastAckReceivedMs, lastDataReceivedMs } = table;
-  const ages = new Uint32Array(rows.length);
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0;
-    const ack = lastAckReceivedMs[row] ?? UNKNOWN;
-    const data = lastDataReceivedMs[row] ?? UNKNOWN;
-    if (ack !== UNKNOWN && data !== UNKNOWN) ages[i] = lowerBound(ack, data);
-  }
-  return ages;
-}
-
 const lowerBound = (lastAckReceivedMs: number, lastDataReceivedMs: number): number =>
   hasWrapped(lastAckReceivedMs, lastDataReceivedMs) ? 0 : Math.min(lastAckReceivedMs, lastDataReceivedMs);
 
@@ -58,52 +45,119 @@ const SAME_MOMENT_MS = 100;
 export const isExact = ({ atLeastMs, atMostMs }: AgeRange): boolean =>
   atLeastMs !== undefined && atMostMs !== undefined && atMostMs - atLeastMs <= SAME_MOMENT_MS;
 
-/** As `isExact(ageOf(socket))`, of the two times of a row. */
-export const areExact = (lastAckReceivedMs: number, lastDataReceivedMs: number): boolean =>
-  lastAckReceivedMs !== UNKNOWN &&
-  lastDataReceivedMs !== UNKNOWN &&
-  Math.abs(lastDataReceivedMs - lastAckReceivedMs) <= SAME_MOMENT_MS;
+/** What the times of some sockets tell together. */
+export type AgeSpan = {
+  /** How many have times at all. */
+  known: number;
+  /** The longest that no data came; no age is more. */
+  atMostMs: number;
+  /** Whether `isExact(ageOf(socket))` holds of all. */
+  exact: boolean;
+};
+
+export function ageSpanOf({ table, rows }: SocketRows): AgeSpan {
+  const { lastAckReceivedMs, lastDataReceivedMs } = table;
+  let known = 0;
+  let atMostMs = 0;
+  let exact = true;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const ack = lastAckReceivedMs[row] ?? UNKNOWN;
+    const data = lastDataReceivedMs[row] ?? UNKNOWN;
+    if (ack !== UNKNOWN) known++;
+    if (data !== UNKNOWN && data > atMostMs) atMostMs = data;
+    if (ack === UNKNOWN || data === UNKNOWN || ack - data > SAME_MOMENT_MS || data - ack > SAME_MOMENT_MS)
+      exact = false;
+  }
+  return { known, atMostMs, exact };
+}
+
+/** Whether none is greater than the one before it. */
+export function isFalling(ages: Uint32Array): boolean {
+  for (let i = 1; i < ages.length; i++) if ((ages[i] ?? 0) > (ages[i - 1] ?? 0)) return false;
+  return true;
+}
 
 /** What stands for so long is no moment that a program passes through. */
 const SETTLED_MS = 30_000;
 
 /** Whether all have stood long enough to prove something by how they stand. */
 export const areSettled = (sockets: Sockets): boolean =>
-  agesAtLeast(SocketRows.of(sockets)).every((age) => age >= SETTLED_MS);
+  agesOf(SocketRows.of(sockets)).atLeast.every((age) => age >= SETTLED_MS);
 
 /** Nothing that the peer acknowledges so much later than it was sent is an acknowledgement of it: a second is long for a round trip. */
 const LONGEST_ROUND_TRIP_MS = 1000;
 /** The share of an age that two bounds may differ by, and still tell when it began. */
 const NEARLY = 0.02;
 
-/**
- * The age of each, where the bounds agree or the lower one cannot have been renewed: no keepalive probe was answered, and the
- * last acknowledgement came too late to be one of data of ours, so it came with the FIN. UNKNOWN when neither is known.
- */
-export function knownAges(sockets: SocketRows): Uint32Array {
-  const known = KNOWN.get(sockets);
-  if (known) return known;
-  const { rows, table } = sockets;
-  const ages = new Uint32Array(rows.length);
-  for (let i = 0; i < rows.length; i++) ages[i] = knownAgeAt(table, rows[i] ?? 0);
-  KNOWN.set(sockets, ages);
+/** Ages of some sockets, at the same places. */
+export type Ages = {
+  /** The lower bounds, 0 where none is known. */
+  atLeast: Uint32Array;
+  /**
+   * The age where the bounds agree or the lower one cannot have been renewed: no keepalive probe was answered, and the last
+   * acknowledgement came too late to be one of data of ours, so it came with the FIN. UNKNOWN when neither is known.
+   */
+  known: Uint32Array;
+};
+
+export function agesOf(sockets: SocketRows): Ages {
+  const cached = AGES.get(sockets);
+  if (cached) return cached;
+  const { length } = sockets;
+  const ages = { atLeast: new Uint32Array(length), known: new Uint32Array(length) };
+  writeAges(sockets, ages.atLeast, ages.known);
+  AGES.set(sockets, ages);
   return ages;
 }
 
 /** Several ask. */
-const KNOWN = new WeakMap<SocketRows, Uint32Array>();
+const AGES = new WeakMap<SocketRows, Ages>();
 
-function knownAgeAt(table: SocketTable, row: number): number {
-  const ack = table.lastAckReceivedMs[row] ?? UNKNOWN;
-  const data = table.lastDataReceivedMs[row] ?? UNKNOWN;
-  if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return UNKNOWN;
-  const atLeastMs = Math.min(ack, data);
-  const differ = data - atLeastMs;
-  if (differ <= SAME_MOMENT_MS || differ <= NEARLY * atLeastMs) return atLeastMs;
+function writeAges({ table, rows }: SocketRows, atLeast: Uint32Array, known: Uint32Array): void {
+  const { lastAckReceivedMs, lastDataReceivedMs } = table;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const ack = lastAckReceivedMs[row] ?? UNKNOWN;
+    const data = lastDataReceivedMs[row] ?? UNKNOWN;
+    known[i] = UNKNOWN;
+    if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) continue;
+    // Data came later than the last acknowledgement, or with it.
+    const later = data - ack;
+    const least = later < 0 ? data : ack;
+    atLeast[i] = least;
+    if (later <= SAME_MOMENT_MS || later <= NEARLY * least || cameWithEnd(table, row, ack)) known[i] = least;
+  }
+}
+
+/** The known ages of those that are stuck, in their order, and their places. */
+export type StuckAges = { ages: Uint32Array; places: Uint32Array };
+
+export function stuckAges(sockets: SocketRows, stuckAfterMs: number): StuckAges {
+  const { known } = agesOf(sockets);
+  const ages = new Uint32Array(known.length);
+  const places = new Uint32Array(known.length);
+  const count = writeStuck(stuckAfterMs, known, ages, places);
+  return { ages: ages.subarray(0, count), places: places.subarray(0, count) };
+}
+
+function writeStuck(stuckAfterMs: number, known: Uint32Array, ages: Uint32Array, places: Uint32Array): number {
+  let count = 0;
+  for (let i = 0; i < known.length; i++) {
+    const age = known[i] ?? UNKNOWN;
+    if (age === UNKNOWN || age < stuckAfterMs) continue;
+    ages[count] = age;
+    places[count++] = i;
+  }
+  return count;
+}
+
+/** Whether the last acknowledgement cannot have come later than the FIN. */
+function cameWithEnd(table: SocketTable, row: number, ack: number): boolean {
   const sent = table.lastDataSentMs[row] ?? UNKNOWN;
   const keepalive = ((table.marks[row] ?? 0) & MARK.keepalive) !== 0;
-  if (table.timer[row] !== TIMER.none || keepalive || sent === UNKNOWN) return UNKNOWN;
-  return sent - ack > LONGEST_ROUND_TRIP_MS ? atLeastMs : UNKNOWN;
+  if (table.timer[row] !== TIMER.none || keepalive || sent === UNKNOWN) return false;
+  return sent - ack > LONGEST_ROUND_TRIP_MS;
 }
 
 /** Whether a socket has been in CLOSE_WAIT for longer than the limit: `maybe` when its age cannot tell. */
@@ -136,24 +190,16 @@ export function standingAt(table: SocketTable, row: number, stuckAfterMs: number
   return STANDINGS[standingBy(ack, data, sent, table.timer[row] !== TIMER.none, stuckAfterMs)] ?? 'maybe';
 }
 
-/** The same of every row, as numbers. */
-export function standingsOf(table: SocketTable, stuckAfterMs: number): Uint8Array {
-  const { length, lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs, timer } = table;
-  const standings = new Uint8Array(length);
-  for (let row = 0; row < length; row++) {
-    if (table.hasHistory) {
-      standings[row] = STANDING[standingAt(table, row, stuckAfterMs)];
-      continue;
-    }
-    const ack = lastAckReceivedMs[row] ?? UNKNOWN;
-    const data = lastDataReceivedMs[row] ?? UNKNOWN;
-    const sent = lastDataSentMs[row] ?? UNKNOWN;
-    standings[row] = standingBy(ack, data, sent, timer[row] !== TIMER.none, stuckAfterMs);
-  }
+/** How many are stuck, and of how many their age cannot tell. */
+export type Standings = { stuck: number; maybe: number };
+
+export function countStandings(table: SocketTable, stuckAfterMs: number, rows: Uint32Array): Standings {
+  const standings = { stuck: 0, maybe: 0, young: 0 };
+  for (let i = 0; i < rows.length; i++) standings[standingAt(table, rows[i] ?? 0, stuckAfterMs)]++;
   return standings;
 }
 
-function standingBy(ack: number, data: number, sent: number, hasTimer: boolean, stuckAfterMs: number): number {
+export function standingBy(ack: number, data: number, sent: number, hasTimer: boolean, stuckAfterMs: number): number {
   if (ack === UNKNOWN || data === UNKNOWN || hasWrapped(ack, data)) return STANDING.maybe;
   if (ack >= stuckAfterMs && data >= stuckAfterMs) return STANDING.stuck;
   if (data < stuckAfterMs) return STANDING.young;

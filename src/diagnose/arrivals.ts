@@ -1,6 +1,6 @@
-import type { Arrivals } from '../model/finding.ts';
-import { SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
-import { knownAges, standingAt } from './ages.ts';
+import type { Arrivals, Case } from '../model/finding.ts';
+import { SocketRows } from '../model/socket-table.ts';
+import { stuckAges } from './ages.ts';
 
 /** Fewer sockets than this say nothing about a rate: with 10 its 95 % interval still spans half to twice (Poisson). */
 const FEWEST = 10;
@@ -15,32 +15,23 @@ const SHORTEST_WINDOW_MS = 60_000;
 const PAUSE_IN_GAPS = 5;
 
 /**
- * How fast stuck sockets come (given the oldest first): their number over the time since the oldest. The ages of what is left are a sample of
- * the arrivals, if what arrives stays; sockets that were closed in time are not seen, and so not counted as leak.
- * Undefined when too few ages are known, all are young, or nothing has arrived for long.
+ * How fast the stuck sockets of a case come (it has the oldest first): their number over the time since the oldest. The ages of
+ * what is left are a sample of the arrivals, if what arrives stays; sockets that were closed in time are not seen, and so not
+ * counted as leak. Undefined when too few ages are known, all are young, or nothing has arrived for long.
  */
-export function arrivalsOf(sockets: Sockets, stuckAfterMs: number): Arrivals | undefined {
-  const list = SocketRows.of(sockets);
-  const { table, rows } = list;
-  const ages = knownAges(list);
-  let stuck = 0;
-  let count = 0;
-  let oldest = 0;
-  let youngest = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const age = ages[i] ?? UNKNOWN;
-    const known = age !== UNKNOWN && age >= stuckAfterMs;
-    if (known) {
-      if (count++ === 0) oldest = age;
-      youngest = age;
-    }
-    if ((known && !table.hasHistory) || standingAt(table, rows[i] ?? 0, stuckAfterMs) !== 'young') stuck++;
-  }
-  if (count < FEWEST || count < MOSTLY * stuck) return undefined;
+export function arrivalsOf(
+  subject: Pick<Case, 'sockets' | 'stuck' | 'maybeStuck'>,
+  stuckAfterMs: number,
+): Arrivals | undefined {
+  const { ages } = stuckAges(SocketRows.of(subject.sockets), stuckAfterMs);
+  const count = ages.length;
+  if (count < FEWEST || count < MOSTLY * (subject.stuck + subject.maybeStuck)) return undefined;
+  const [oldest = 0] = ages;
+  const youngest = ages.at(-1) ?? 0;
   // Younger ones than the limit are left out, so the time that was watched ends there.
   const windowMs = oldest - stuckAfterMs;
   if (windowMs < SHORTEST_WINDOW_MS) return undefined;
   const meanGapMs = (oldest - youngest) / (count - 1);
   if (youngest - stuckAfterMs > PAUSE_IN_GAPS * meanGapMs) return undefined;
-  return { perHour: (stuck / windowMs) * 3600_000, windowMs };
+  return { perHour: ((subject.stuck + subject.maybeStuck) / windowMs) * 3600_000, windowMs };
 }

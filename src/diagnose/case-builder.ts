@@ -1,8 +1,9 @@
 import type { Case, Direction, PeerGroup } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
+import { endOfRun, together } from '../model/runs.ts';
 import type { Listener } from '../model/socket.ts';
 import { SocketRows, type SocketTable, UNKNOWN } from '../model/socket-table.ts';
-import { agesAtLeast, STANDING } from './ages.ts';
+import { agesOf, countStandings, isFalling, type Standings } from './ages.ts';
 import type { Holders } from './holders.ts';
 import type { Way } from './judged.ts';
 import { type ListenerIndex, sharing } from './listeners.ts';
@@ -16,9 +17,10 @@ export type CaseContext = {
   table: SocketTable;
   /** By the number of the local end. */
   ways: readonly Way[];
-  /** Of each row, as numbers. */
-  standings: Uint8Array;
+  stuckAfterMs: number;
   takenAt: number;
+  /** Those that hold something. */
+  processes: ReadonlyMap<number, Process>;
   /** False in a capture of connections alone: what no listener explains need not be outbound. */
   listenersShown: boolean;
   holders: Holders;
@@ -28,7 +30,7 @@ export type CaseContext = {
   services: ReadonlyMap<number, string>;
 };
 
-export const UNKNOWN_WAY: Way = { inbound: false, listener: undefined };
+const UNKNOWN_WAY: Way = { inbound: false, listener: undefined };
 
 export const wayOf = ({ table, ways }: CaseContext, row: number): Way => ways[table.end[row] ?? 0] ?? UNKNOWN_WAY;
 
@@ -63,54 +65,69 @@ export class CaseBuilder {
   }
 
   add(row: number): void {
-    this.addRows(Uint32Array.of(row));
+    const { table, stuckAfterMs } = this.#context;
+    const rows = Uint32Array.of(row);
+    this.addRows(rows, countStandings(table, stuckAfterMs, rows));
   }
 
-  addRows(rows: Uint32Array): void {
-    const { table, ways, standings, ends } = this.#context;
-    const { end, peer, peerPort } = table;
+  addRows(rows: Uint32Array, { stuck, maybe }: Standings): void {
+    const { table, ways } = this.#context;
+    const { length } = rows;
     this.#chunks.push(rows);
-    this.#size += rows.length;
-    // One after the other they mostly have the same ends.
-    let lastEnd = -1;
-    let way = UNKNOWN_WAY;
-    let lastPeer = -1;
-    let lastPort = -1;
-    let group: PeerGroup | undefined;
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i] ?? 0;
-      if (standings[row] === STANDING.stuck) this.#stuck++;
-      else if (standings[row] === STANDING.maybe) this.#maybeStuck++;
-      if (end[row] !== lastEnd) {
-        lastEnd = end[row] ?? 0;
-        way = ways[lastEnd] ?? UNKNOWN_WAY;
-        if (way.listener) this.#listeners.add(way.listener);
-      }
-      if (way.inbound) this.#inbound++;
-      const port = way.inbound ? ANY_PORT : (peerPort[row] ?? 0) | 0;
-      if (!group || port !== lastPort || peer[row] !== lastPeer) {
-        lastPort = port;
-        lastPeer = peer[row] ?? 0;
-        group = this.#peerAt(lastPeer, port);
-      }
-      group.sockets++;
-      if (ends.mayBeAt((peerPort[row] ?? 0) | 0)) this.#addOtherEnd(group, row);
+    this.#size += length;
+    this.#stuck += stuck;
+    this.#maybeStuck += maybe;
+    for (let from = 0, to = 0; from < length; from = to) {
+      to = endOfRun(table.end, rows, from, length);
+      const { inbound, listener } = ways[table.end[rows[from] ?? 0] ?? 0] ?? UNKNOWN_WAY;
+      if (listener) this.#listeners.add(listener);
+      if (inbound) this.#inbound += to - from;
+      this.#addPeers(rows, from, to, inbound);
     }
+    this.#addOtherEnds(rows);
     if (this.#who.kind === 'held') this.#addCoHolders(rows);
   }
 
-  #addOtherEnd(group: PeerGroup, row: number): void {
-    const process = this.#context.ends.processOf(this.#context.table, row);
-    if (process) this.#nameProcess(group, process);
+  #addPeers(rows: Uint32Array, from: number, to: number, inbound: boolean): void {
+    const { peer, peerPort } = this.#context.table;
+    for (let place = from, end = 0; place < to; place = end) {
+      end = endOfRun(peer, rows, place, to);
+      if (inbound) {
+        this.#peerAt(peer[rows[place] ?? 0] ?? 0, ANY_PORT).sockets += end - place;
+        continue;
+      }
+      for (let first = place, next = 0; first < end; first = next) {
+        next = endOfRun(peerPort, rows, first, end);
+        this.#peerOf(rows[first] ?? 0, inbound).sockets += next - first;
+      }
+    }
+  }
+
+  #addOtherEnds(rows: Uint32Array): void {
+    const { table, ends, ways } = this.#context;
+    for (let place = 0; place < rows.length; place++) {
+      place = ends.nextThatMayBe(table.peerPort, rows, place);
+      const row = rows[place];
+      const process = row === undefined ? undefined : ends.processOf(table, row);
+      if (row === undefined || !process) continue;
+      const { inbound } = ways[table.end[row] ?? 0] ?? UNKNOWN_WAY;
+      this.#nameProcess(this.#peerOf(row, inbound), process);
+    }
+  }
+
+  /** Of a connection that came in, its port does not matter. */
+  #peerOf(row: number, inbound: boolean): PeerGroup {
+    const { table } = this.#context;
+    return this.#peerAt(table.peer[row] ?? 0, inbound ? ANY_PORT : table.peerPortAt(row));
   }
 
   #addCoHolders(rows: Uint32Array): void {
     const { table, holders } = this.#context;
-    const { inode, holder } = table;
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i] ?? 0;
-      if (holder[row] !== UNKNOWN) continue;
-      for (const other of holders.others(inode[row], this.#who.process)) this.#addCoHolder(other, 1);
+    for (let from = 0, to = 0; from < rows.length; from = to) {
+      to = endOfRun(table.holder, rows, from, rows.length);
+      if (table.holder[rows[from] ?? 0] !== UNKNOWN) continue;
+      for (const row of rows.subarray(from, to))
+        for (const other of holders.others(table.inode[row], this.#who.process)) this.#addCoHolder(other, 1);
     }
   }
 
@@ -181,7 +198,7 @@ export class CaseBuilder {
 
   /** `elsewhere`: connections of the process that were not added here; absent when nobody counted. */
   build(elsewhere: number | undefined): Case {
-    const sockets = oldestFirst(new SocketRows(this.#context.table, together(this.#chunks, this.#size)));
+    const sockets = oldestFirst(new SocketRows(this.#context.table, together(this.#chunks)));
     this.#sorted = sockets;
     const uid = this.#who.process ? undefined : sockets.at(0)?.uid;
     const [listener] = this.#listeners;
@@ -210,22 +227,10 @@ function directionOf(inbound: number, all: number, listenersShown: boolean): Dir
   return inbound === 0 ? 'outbound' : 'mixed';
 }
 
-function together(chunks: readonly Uint32Array[], size: number): Uint32Array {
-  const [only] = chunks;
-  if (only && chunks.length === 1) return only;
-  const all = new Uint32Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
-}
-
 // Descriptors come in order, and the lowest is mostly the oldest.
 function oldestFirst(sockets: SocketRows): SocketRows {
-  const ages = agesAtLeast(sockets);
-  return isSorted(ages) ? sockets : new SocketRows(sockets.table, sortedBy(ages, sockets.rows));
+  const ages = agesOf(sockets).atLeast;
+  return isFalling(ages) ? sockets : new SocketRows(sockets.table, sortedBy(ages, sockets.rows));
 }
 
 const DIGIT_BITS = 11;
@@ -233,38 +238,62 @@ const DIGITS = 2 ** DIGIT_BITS;
 
 /** The rows with the greatest age first, digit by digit (radix sort): equal ones stay in their order, and nothing is compared. */
 function sortedBy(ages: Uint32Array, rows: Uint32Array): Uint32Array {
-  let [oldest, youngest] = [0, ages[0] ?? 0];
-  for (let i = 0; i < ages.length; i++) {
-    const age = ages[i] ?? 0;
-    if (age > oldest) oldest = age;
-    if (age < youngest) youngest = age;
+  const oldest = largestOf(ages);
+  const span = oldest - smallestOf(ages);
+  let from = { ages, rows };
+  for (let shift = 0; shift < 32 && span >>> shift > 0; shift += DIGIT_BITS) {
+    const to = { ages: new Uint32Array(rows.length), rows: new Uint32Array(rows.length) };
+    sortByDigit(from, to, { oldest, shift, places: placesOfDigits(from.ages, oldest, shift) });
+    from = to;
   }
-  let keys = ages.map((age) => oldest - age);
-  let sorted = rows;
-  for (let shift = 0; shift < 32 && (oldest - youngest) >>> shift > 0; shift += DIGIT_BITS) {
-    const places = new Uint32Array(DIGITS + 1);
-    for (let i = 0; i < keys.length; i++) {
-      const digit = (((keys[i] ?? 0) >>> shift) & (DIGITS - 1)) + 1;
-      places[digit] = (places[digit] ?? 0) + 1;
-    }
-    for (let digit = 1; digit < places.length; digit++) places[digit] = (places[digit] ?? 0) + (places[digit - 1] ?? 0);
-    const nextKeys = new Uint32Array(keys.length);
-    const next = new Uint32Array(keys.length);
-    for (let i = 0; i < keys.length; i++) {
-      const key = keys[i] ?? 0;
-      const digit = (key >>> shift) & (DIGITS - 1);
-      const place = places[digit] ?? 0;
-      places[digit] = place + 1;
-      nextKeys[place] = key;
-      next[place] = sorted[i] ?? 0;
-    }
-    keys = nextKeys;
-    sorted = next;
-  }
-  return sorted;
+  return from.rows;
 }
 
-function isSorted(ages: Uint32Array): boolean {
-  for (let i = 1; i < ages.length; i++) if ((ages[i] ?? 0) > (ages[i - 1] ?? 0)) return false;
-  return true;
+function largestOf(ages: Uint32Array): number {
+  let largest = 0;
+  for (let i = 0; i < ages.length; i++) if ((ages[i] ?? 0) > largest) largest = ages[i] ?? 0;
+  return largest;
+}
+
+function smallestOf(ages: Uint32Array): number {
+  let smallest = ages[0] ?? 0;
+  for (let i = 0; i < ages.length; i++) if ((ages[i] ?? 0) < smallest) smallest = ages[i] ?? 0;
+  return smallest;
+}
+
+/** Where those with each digit begin when they are sorted by it: a digit of how much younger they are than the oldest. */
+function placesOfDigits(ages: Uint32Array, oldest: number, shift: number): Uint32Array {
+  const places = new Uint32Array(DIGITS);
+  countDigits(ages, oldest, shift, places);
+  let begin = 0;
+  for (let digit = 0; digit < DIGITS; digit++) {
+    const count = places[digit] ?? 0;
+    places[digit] = begin;
+    begin += count;
+  }
+  return places;
+}
+
+function countDigits(ages: Uint32Array, oldest: number, shift: number, counts: Uint32Array): void {
+  for (let i = 0; i < ages.length; i++) {
+    const digit = ((oldest - (ages[i] ?? 0)) >>> shift) & (DIGITS - 1);
+    counts[digit] = (counts[digit] ?? 0) + 1;
+  }
+}
+
+type Sorted = { ages: Uint32Array; rows: Uint32Array };
+
+function sortByDigit(
+  from: Sorted,
+  to: Sorted,
+  { oldest, shift, places }: { oldest: number; shift: number; places: Uint32Array },
+): void {
+  for (let i = 0; i < from.ages.length; i++) {
+    const age = from.ages[i] ?? 0;
+    const digit = ((oldest - age) >>> shift) & (DIGITS - 1);
+    const place = places[digit] ?? 0;
+    places[digit] = place + 1;
+    to.ages[place] = age;
+    to.rows[place] = from.rows[i] ?? 0;
+  }
 }

@@ -1,10 +1,10 @@
 import type { Case } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
+import { endOfRun } from '../model/runs.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import { type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
 import { SocketRows, UNKNOWN } from '../model/socket-table.ts';
-import { standingsOf } from './ages.ts';
-import { CaseBuilder, type CaseContext, UNKNOWN_WAY } from './case-builder.ts';
+import { CaseBuilder, type CaseContext, wayOf } from './case-builder.ts';
 import { type Elsewhere, HeldSockets } from './held.ts';
 import { Holders } from './holders.ts';
 import type { Judge, JudgedCase, Way } from './judged.ts';
@@ -48,8 +48,9 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const context: CaseContext = {
     table,
     ways,
-    standings: standingsOf(table, stuckAfterMs),
+    stuckAfterMs,
     takenAt,
+    processes: snapshot.processes,
     listenersShown,
     holders,
     ends,
@@ -60,27 +61,10 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
   const builders = new Builders(context);
   const others = snapshot.byState.ESTABLISHED === undefined ? undefined : new OtherConnections(holders);
 
-  const { state, inode, end, holder } = table;
-  let pid = UNKNOWN;
-  let only: Process | undefined;
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0;
-    if (state[row] !== TCP_STATE.CLOSE_WAIT) {
-      others?.add(table.at(row), ways[end[row] ?? 0]?.inbound === true);
-      continue;
-    }
-    const { listener } = ways[end[row] ?? 0] ?? UNKNOWN_WAY;
-    if (holder[row] === UNKNOWN) {
-      const primary = holders.primary(inode[row], listener);
-      others?.addShared(inode[row], primary);
-      builders.add(row, primary, listener);
-    } else {
-      if (holder[row] !== pid) {
-        pid = holder[row] ?? UNKNOWN;
-        only = snapshot.processes.get(pid);
-      }
-      builders.add(row, only, listener);
-    }
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    to = endOfRun(table.state, rows, from, rows.length);
+    if (table.state[rows[from] ?? 0] === TCP_STATE.CLOSE_WAIT) builders.add(rows.subarray(from, to), others);
+    else for (const row of rows.subarray(from, to)) others?.add(table.at(row), wayOf(context, row).inbound);
   }
   return {
     held: builders.held,
@@ -123,26 +107,33 @@ class Builders {
   readonly #held = new Map<Process, HeldSockets>();
   readonly #backlog = new Map<Listener, CaseBuilder>();
   readonly #unowned = new Map<string, CaseBuilder>();
-  #lastProcess: Process | undefined;
-  #lastHeld: HeldSockets | undefined;
 
   constructor(context: CaseContext) {
     this.#context = context;
   }
 
-  add(row: number, process: Process | undefined, listener: Listener | undefined): void {
-    if (process) this.#heldBy(process).add(row);
+  /** Adds sockets in CLOSE_WAIT. Of most the table knows who alone holds them. */
+  add(rows: Uint32Array, others: OtherConnections | undefined): void {
+    const { table, processes } = this.#context;
+    for (let from = 0, to = 0; from < rows.length; from = to) {
+      to = endOfRun(table.holder, rows, from, rows.length);
+      const process = processes.get(table.holder[rows[from] ?? 0] ?? UNKNOWN);
+      if (process) this.#heldBy(process).add(rows.subarray(from, to));
+      else for (const row of rows.subarray(from, to)) this.#addOne(row, others);
+    }
+  }
+
+  #addOne(row: number, others: OtherConnections | undefined): void {
+    const { table, holders } = this.#context;
+    const { listener } = wayOf(this.#context, row);
+    const inode = table.inode[row];
+    const process = table.holder[row] === UNKNOWN ? holders.primary(inode, listener) : undefined;
+    others?.addShared(inode, process);
+    if (process) this.#heldBy(process).add(Uint32Array.of(row));
     else this.#of(row, listener).add(row);
   }
 
   #heldBy(process: Process): HeldSockets {
-    if (this.#lastHeld && process === this.#lastProcess) return this.#lastHeld;
-    this.#lastProcess = process;
-    this.#lastHeld = this.#find(process);
-    return this.#lastHeld;
-  }
-
-  #find(process: Process): HeldSockets {
     return remembered(this.#held, process, () => new HeldSockets(this.#context, process));
   }
 
@@ -177,6 +168,8 @@ const MANY_AT_ONE_END = 3;
 const UNPRIVILEGED = 1024;
 /** More different ports than this need not be remembered. */
 const ENOUGH_PORTS = 64;
+/** Nor need more connections of one run be looked at: outbound ones would long have shown a port again. */
+const ENOUGH_ROWS = 1000;
 
 /** How connections came about, by the number of their local end. */
 function waysOf(sockets: SocketRows, index: ListenerIndex): Way[] {
@@ -197,21 +190,28 @@ function endsWithoutListener(sockets: SocketRows, concerned: readonly boolean[])
   const { table, rows } = sockets;
   // The families do not matter.
   const names = table.ends.map(({ netns, local }) => `${netns} ${local.port} ${local.address}`);
-  const peerPorts = new Map<string, Set<number>>();
-  const against = new Set<string>();
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0;
-    const end = table.end[row] ?? 0;
+  const found = new Map<string, { ports: Set<number>; against: boolean }>();
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    to = endOfRun(table.end, rows, from, rows.length);
+    const end = table.end[rows[from] ?? 0] ?? 0;
     const name = names[end];
     if (!concerned[end] || name === undefined) continue;
-    const ports = remembered(peerPorts, name, () => new Set<number>());
-    const port = table.peerPortAt(row);
-    if (port < UNPRIVILEGED || ports.has(port)) against.add(name);
-    else if (ports.size < ENOUGH_PORTS) ports.add(port);
+    const known = remembered(found, name, () => ({ ports: new Set<number>(), against: false }));
+    known.against ||= speakAgainst(known.ports, table.peerPort, rows.subarray(from, Math.min(to, from + ENOUGH_ROWS)));
   }
   return names.flatMap((name, end) =>
-    (peerPorts.get(name)?.size ?? 0) >= MANY_AT_ONE_END && !against.has(name) ? end : [],
+    (found.get(name)?.ports.size ?? 0) >= MANY_AT_ONE_END && !found.get(name)?.against ? end : [],
   );
+}
+
+/** Whether any port of the peers is one of those before it, or privileged. */
+function speakAgainst(ports: Set<number>, peerPort: Uint32Array, rows: Uint32Array): boolean {
+  for (let i = 0; i < rows.length; i++) {
+    const port = (peerPort[rows[i] ?? 0] ?? 0) | 0;
+    if (port < UNPRIVILEGED || ports.has(port)) return true;
+    if (ports.size < ENOUGH_PORTS) ports.add(port);
+  }
+  return false;
 }
 
 function closedCases(snapshot: Snapshot): Case[] {

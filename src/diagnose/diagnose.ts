@@ -14,10 +14,10 @@ import {
 import type { Inside } from '../model/inside.ts';
 import type { Process } from '../model/process.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { SocketRows, UNKNOWN } from '../model/socket-table.ts';
+import { SocketRows } from '../model/socket-table.ts';
 import { nextSteps } from './advice/index.ts';
 import { lookInside } from './advice/steps.ts';
-import { ageAtLeast, areExact } from './ages.ts';
+import { ageAtLeast, ageSpanOf } from './ages.ts';
 import { arrivalsOf } from './arrivals.ts';
 import { correlateAndJudge } from './correlate.ts';
 import { ageEvidence, answerEvidence, holderEvidence, receiveQueueEvidence, threadEvidence } from './evidence.ts';
@@ -194,24 +194,12 @@ function causeFromOutside(subject: Case, snapshot: Snapshot): Judged {
 /** The sockets of a case are sorted, the oldest first, so those of unknown age (0) come last. */
 function agesOf(subject: Case): Finding['age'] {
   const sockets = SocketRows.of(subject.sockets);
-  const { table, rows } = sockets;
-  const { lastAckReceivedMs, lastDataReceivedMs } = table;
-  let known = 0;
-  let oldestAtMostMs = 0;
-  let exact = true;
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0;
-    const ack = lastAckReceivedMs[row] ?? UNKNOWN;
-    const data = lastDataReceivedMs[row] ?? UNKNOWN;
-    if (ack !== UNKNOWN) known++;
-    if (data !== UNKNOWN && data > oldestAtMostMs) oldestAtMostMs = data;
-    if (!areExact(ack, data)) exact = false;
-  }
+  const { known, atMostMs, exact } = ageSpanOf(sockets);
   const [oldest, median, youngest] = [sockets.at(0), sockets.at(known >> 1), sockets.at(known - 1)];
   if (known === 0 || !oldest || !median || !youngest) return undefined;
   return {
     oldestMs: ageAtLeast(oldest),
-    oldestAtMostMs,
+    oldestAtMostMs: atMostMs,
     medianMs: ageAtLeast(median),
     youngestMs: ageAtLeast(youngest),
     exact,
@@ -219,9 +207,10 @@ function agesOf(subject: Case): Finding['age'] {
 }
 
 /** A full accept queue takes nothing more in, so what has come says nothing about what would come. */
-function arrivalsIn({ kind, sockets, listener }: Case, { stuckAfterMs }: Limits): Arrivals | undefined {
+function arrivalsIn(subject: Case, { stuckAfterMs }: Limits): Arrivals | undefined {
+  const { kind, listener } = subject;
   const full = listener?.limit === undefined || listener.queue > listener.limit;
-  return kind === 'backlog' && full ? undefined : arrivalsOf(sockets, stuckAfterMs);
+  return kind === 'backlog' && full ? undefined : arrivalsOf(subject, stuckAfterMs);
 }
 
 /** The descriptor budget of the holder. */

@@ -1,6 +1,7 @@
 import type { Case, Cause, Evidence } from '../model/finding.ts';
+import { endOfRun } from '../model/runs.ts';
 import { keepaliveOf } from '../model/socket.ts';
-import { SocketRows, UNKNOWN } from '../model/socket-table.ts';
+import { SocketRows, type SocketTable, UNKNOWN } from '../model/socket-table.ts';
 import { formatNumber, plural } from '../model/words.ts';
 import { TLS_GOODBYES } from './traits.ts';
 import { waitEvidence, waitsTogether } from './waits.ts';
@@ -17,11 +18,9 @@ export function receiveQueueEvidence({ kind, sockets, direction }: Case): Eviden
   const goodbye = new Sizes();
   const data = new Sizes();
   const { table, rows } = SocketRows.of(sockets);
-  const { recvQueue } = table;
   for (let from = 0, to = 0; from < rows.length; from = to) {
-    // One after the other they are mostly equal.
-    const size = recvQueue[rows[from] ?? 0] ?? UNKNOWN;
-    for (to = from + 1; to < rows.length && recvQueue[rows[to] ?? 0] === size; ) to++;
+    const size = table.recvQueue[rows[from] ?? 0] ?? UNKNOWN;
+    to = endOfRun(table.recvQueue, rows, from, rows.length);
     if (size === UNKNOWN) continue;
     all += to - from;
     const sizes = size === 0 ? read : size === 1 ? end : TLS_GOODBYES.has(size) ? goodbye : data;
@@ -56,20 +55,9 @@ const NEARLY_ALL = 0.8;
  */
 export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
   if (kind !== 'held' || direction !== 'inbound' || sockets.length === 0) return [];
-  let asked = 0;
-  let answered = 0;
   const { table, rows } = SocketRows.of(sockets);
-  const { bytesAcked, bytesReceived, sendQueue, recvQueue } = table;
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0;
-    const acked = bytesAcked[row] ?? UNKNOWN;
-    if (acked === UNKNOWN) return [];
-    // What lies unread was not asked of anybody yet.
-    if (orNone(bytesReceived[row]) === 0 || orNone(recvQueue[row]) > 1) continue;
-    asked++;
-    if (acked + orNone(sendQueue[row]) > SYN) answered++;
-  }
-  if (asked < NEARLY_ALL * sockets.length) return [];
+  const [asked = 0, answered = 0, unknown = 0] = countAnswers(table, rows);
+  if (unknown > 0 || asked < NEARLY_ALL * sockets.length) return [];
   const of = (count: number): string => `${formatNumber(count)} of ${formatNumber(sockets.length)}`;
   if (answered >= NEARLY_ALL * asked)
     return [
@@ -86,6 +74,21 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
       },
     ];
   return [];
+}
+
+/** On how many something was asked, was answered, and is not known. What lies unread was not asked of anybody yet. */
+function countAnswers(table: SocketTable, rows: Uint32Array): Uint32Array {
+  const { bytesAcked, bytesReceived, sendQueue, recvQueue } = table;
+  const counts = new Uint32Array(3);
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const acked = bytesAcked[row] ?? UNKNOWN;
+    if (acked === UNKNOWN) counts[2] = 1;
+    if (orNone(bytesReceived[row]) === 0 || orNone(recvQueue[row]) > 1) continue;
+    counts[0] = (counts[0] ?? 0) + 1;
+    if (acked + orNone(sendQueue[row]) > SYN) counts[1] = (counts[1] ?? 0) + 1;
+  }
+  return counts;
 }
 
 const orNone = (value: number = UNKNOWN): number => (value === UNKNOWN ? 0 : value);

@@ -1,17 +1,22 @@
 import type { Case, Connection, Interest, Traits } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
+import { endOfEqual, endOfRun, together } from '../model/runs.ts';
 import type { TcpSocket } from '../model/socket.ts';
 import { SocketRows } from '../model/socket-table.ts';
-import { STANDING } from './ages.ts';
+import { countStandings, STANDING, type Standings } from './ages.ts';
 import { CaseBuilder, type CaseContext, wayOf } from './case-builder.ts';
 import type { Judge, JudgedCase } from './judged.ts';
 import { matchLegs } from './legs.ts';
 import { type Lot, mergeParts, type Part } from './merge.ts';
 import { remembered } from './remembered.ts';
-import { MOST_TRAITS, traitNumbers, traitsOf } from './traits.ts';
+import { kindsOf, MOST_KINDS, standingOfKind, traitsOf } from './traits.ts';
 
 /** Other connections of the same process; absent when they were not read. */
 export type Elsewhere = { connections: number; siblings: Connection[] } | undefined;
+
+const YOUNG: Standings = { stuck: 0, maybe: 0 };
+
+type Pieces = { pieces: Uint32Array[]; maybe: number; traits: Traits };
 
 /** Sockets that the kernel says the same of, and that came about on one side. */
 type Sort = Lot & { traits: Traits };
@@ -23,21 +28,25 @@ type Sort = Lot & { traits: Traits };
 export class HeldSockets {
   readonly #context: CaseContext;
   readonly #process: Process;
-  /** In the table of the context. */
-  readonly #rows: number[] = [];
+  /** Rows in the table of the context, in pieces. */
+  readonly #pieces: Uint32Array[] = [];
+  #size = 0;
 
   constructor(context: CaseContext, process: Process) {
     this.#context = context;
     this.#process = process;
   }
 
-  add(row: number): void {
-    this.#rows.push(row);
+  add(rows: Uint32Array): void {
+    this.#pieces.push(rows);
+    this.#size += rows.length;
   }
 
   /** All in one case. */
   whole(elsewhere: Elsewhere): Case {
-    return this.#build(this.#builder(Uint32Array.from(this.#rows)), elsewhere);
+    const { table, stuckAfterMs } = this.#context;
+    const rows = together(this.#pieces);
+    return this.#build(this.#builder(rows, countStandings(table, stuckAfterMs, rows)), elsewhere);
   }
 
   cases(elsewhere: Elsewhere, judge: Judge): JudgedCase[] {
@@ -58,66 +67,70 @@ export class HeldSockets {
 
   /** In the order in which the first of each sort came; `inbound` are the inbound stuck sockets of all sorts. */
   #sort(elsewhere: Elsewhere): { sorts: Sort[]; young: Lot[]; inbound: SocketRows } {
-    const { table, ways, standings } = this.#context;
-    const { end } = table;
-    const all = this.#rows;
-    const stuck = new Uint32Array(all.length);
-    const inbound = new Uint32Array(all.length);
-    const young: Record<'in' | 'out', number[]> = { in: [], out: [] };
-    let count = 0;
-    let inboundCount = 0;
-    for (let i = 0; i < all.length; i++) {
-      const row = all[i] ?? 0;
-      const cameIn = ways[end[row] ?? 0]?.inbound === true;
-      if (standings[row] === STANDING.young) young[cameIn ? 'in' : 'out'].push(row);
-      else {
-        stuck[count++] = row;
-        if (cameIn) inbound[inboundCount++] = row;
+    const { table } = this.#context;
+    const rows = together(this.#pieces);
+    const kinds = kindsOf(this.#process, this.#context, table, rows);
+    const stuck: Uint32Array[] = [];
+    const stuckKinds: Uint32Array[] = [];
+    const inbound: Uint32Array[] = [];
+    const young: { in: Uint32Array[]; out: Uint32Array[] } = { in: [], out: [] };
+    for (let from = 0, to = 0; from < rows.length; from = to) {
+      to = endOfEqual(kinds, from, rows.length);
+      const isYoung = standingOfKind(kinds[from] ?? 0) === STANDING.young;
+      if (!isYoung) {
+        stuck.push(rows.subarray(from, to));
+        stuckKinds.push(kinds.subarray(from, to));
+      }
+      for (let first = from, next = 0; first < to; first = next) {
+        next = endOfRun(table.end, rows, first, to);
+        const cameIn = wayOf(this.#context, rows[first] ?? 0).inbound;
+        if (isYoung) young[cameIn ? 'in' : 'out'].push(rows.subarray(first, next));
+        else if (cameIn) inbound.push(rows.subarray(first, next));
       }
     }
     return {
-      sorts: this.#sorts(stuck.subarray(0, count), elsewhere),
+      sorts: this.#sorts(together(stuck), together(stuckKinds), elsewhere),
       young: [this.#lot(true, young.in), this.#lot(false, young.out)].filter(({ sockets }) => sockets.size > 0),
-      inbound: new SocketRows(table, inbound.subarray(0, inboundCount)),
+      inbound: new SocketRows(table, together(inbound)),
     };
   }
 
-  #lot(inbound: boolean, rows: readonly number[]): Lot {
-    return { inbound, sockets: this.#builder(Uint32Array.from(rows)) };
+  #lot(inbound: boolean, pieces: readonly Uint32Array[]): Lot {
+    return { inbound, sockets: this.#builder(together(pieces), YOUNG) };
   }
 
-  #sorts(stuck: Uint32Array, elsewhere: Elsewhere): Sort[] {
-    const { table, takenAt } = this.#context;
+  #sorts(stuck: Uint32Array, kinds: Uint32Array, elsewhere: Elsewhere): Sort[] {
     const legs = this.#legs(stuck, elsewhere);
     const sides = sidesOf(this.#context, stuck);
-    const numbers = traitNumbers(this.#process, takenAt, table, stuck);
-    const sorts = new Map<number, { rows: number[]; traits: Traits }>();
-    const alike = new Map<number, { rows: number[]; traits: Traits }>();
-    // One after the other they are mostly of one sort.
-    let last = -1;
-    let sort: { rows: number[]; traits: Traits } | undefined;
-    for (let i = 0; i < stuck.length; i++) {
-      const row = stuck[i] ?? 0;
-      const leg = legs?.get(table.at(row) as TcpSocket);
-      const like = ((sides[i] ?? 0) * MOST_TRAITS + (numbers[i] ?? 0)) * 2 + (leg ? 1 : 0);
-      if (!sort || like !== last) {
-        last = like;
-        sort = remembered(alike, like, () => {
-          const traits = traitsOf(numbers[i] ?? 0);
-          return remembered(sorts, (sides[i] ?? 0) * KINDS + kindOf(traits, leg !== undefined), () => ({
-            rows: [],
-            traits: { ...traits, ...(leg && { legs: [] }) },
-          }));
-        });
-      }
-      sort.rows.push(row);
+    const sorts = new Map<number, Pieces>();
+    const alike = new Map<number, Pieces>();
+    const add = (from: number, to: number): void => {
+      const leg = legs?.get(this.#context.table.at(stuck[from] ?? 0) as TcpSocket);
+      const [side = 0, kind = 0] = [sides[from], kinds[from]];
+      const sort = remembered(alike, (side * MOST_KINDS + kind) * 2 + (leg ? 1 : 0), () => {
+        const traits = traitsOf(kind);
+        return remembered(sorts, side * KINDS + kindOf(traits, leg !== undefined), () => ({
+          pieces: [],
+          maybe: 0,
+          traits: { ...traits, ...(leg && { legs: [] }) },
+        }));
+      });
+      sort.pieces.push(stuck.subarray(from, to));
+      if (standingOfKind(kind) === STANDING.maybe) sort.maybe += to - from;
       if (leg) sort.traits.legs?.push(leg);
+    };
+    for (let from = 0, to = 0; from < stuck.length; from = to) {
+      to = legs ? from + 1 : endOfEqual(kinds, from, stuck.length);
+      for (let first = from, next = 0; first < to; first = next) {
+        next = endOfEqual(sides, first, to);
+        add(first, next);
+      }
     }
-    return [...sorts.values()].map(({ rows, traits }) => ({
-      inbound: wayOf(this.#context, rows[0] ?? 0).inbound,
-      sockets: this.#builder(Uint32Array.from(rows)),
-      traits,
-    }));
+    return [...sorts.values()].map(({ pieces, maybe, traits }) => {
+      const rows = together(pieces);
+      const sockets = this.#builder(rows, { stuck: rows.length - maybe, maybe });
+      return { inbound: wayOf(this.#context, rows[0] ?? 0).inbound, sockets, traits };
+    });
   }
 
   /** The other leg of each; undefined where there are no connections that could be one. */
@@ -131,20 +144,20 @@ export class HeldSockets {
     return credibleLegs(connections, matchLegs(connections, elsewhere.siblings));
   }
 
-  #builder(rows: Uint32Array): CaseBuilder {
+  #builder(rows: Uint32Array, standings: Standings): CaseBuilder {
     const builder = new CaseBuilder(this.#context, { kind: 'held', process: this.#process });
-    if (rows.length > 0) builder.addRows(rows);
+    if (rows.length > 0) builder.addRows(rows, standings);
     return builder;
   }
 
   #together(lots: Lot[]): CaseBuilder {
-    const builder = this.#builder(new Uint32Array());
+    const builder = this.#builder(new Uint32Array(), YOUNG);
     for (const { sockets } of lots) builder.addAll(sockets);
     return builder;
   }
 
   #build(builder: CaseBuilder, elsewhere: Elsewhere): Case {
-    const others = this.#rows.length - builder.size;
+    const others = this.#size - builder.size;
     const subject = builder.build(elsewhere && elsewhere.connections + others);
     return { ...subject, ...(elsewhere && { siblings: elsewhere.siblings }) };
   }
@@ -181,38 +194,40 @@ const MOST_SIDES = 4;
 
 /** On which side sockets came about, as numbers: the port they came in at, or the server they went out to. */
 function sidesOf({ table, ways }: CaseContext, rows: Uint32Array): Uint32Array {
-  const { end, peer, peerPort } = table;
+  const { end: ends, peer, peerPort } = table;
   const ports = new Map<number, number>();
   const servers = new Map<number, number>();
   const sides = new Uint32Array(rows.length);
-  // One after the other they are mostly on one.
-  let lastKey = -1;
-  let side = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0;
-    const at = end[row] ?? 0;
-    const inbound = ways[at]?.inbound === true;
-    const key = inbound ? at : ANY_END + (peer[row] ?? 0) * PORTS + ((peerPort[row] ?? 0) | 0);
-    if (key !== lastKey) {
-      lastKey = key;
-      const next = ports.size + servers.size + FIRST_SIDE;
-      side = inbound ? numberIn(ports, table.ends[at]?.local.port ?? 0, next) : numberIn(servers, key, next);
+  const isInbound = (place: number): boolean => ways[ends[rows[place] ?? 0] ?? 0]?.inbound === true;
+  const next = (): number => ports.size + servers.size + FIRST_SIDE;
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    to = endOfRun(ends, rows, from, rows.length);
+    if (isInbound(from)) {
+      const port = table.ends[ends[rows[from] ?? 0] ?? 0]?.local.port ?? 0;
+      sides.fill(numberIn(ports, port, next()), from, to);
+      continue;
     }
-    sides[i] = side;
+    for (let first = from, last = 0; first < to; first = last) {
+      last = endOfRun(peer, rows, first, to);
+      for (let same = first, end = 0; same < last; same = end) {
+        end = endOfRun(peerPort, rows, same, last);
+        const row = rows[same] ?? 0;
+        sides.fill(numberIn(servers, (peer[row] ?? 0) * PORTS + table.peerPortAt(row), next()), same, end);
+      }
+    }
   }
   if (ports.size <= MOST_SIDES && servers.size <= MOST_SIDES) return sides;
-  for (let i = 0; i < rows.length; i++) {
-    const inbound = ways[end[rows[i] ?? 0] ?? 0]?.inbound === true;
-    if ((inbound ? ports : servers).size > MOST_SIDES) sides[i] = Number(!inbound);
+  for (let place = 0; place < rows.length; place++) {
+    const inbound = isInbound(place);
+    if ((inbound ? ports : servers).size > MOST_SIDES) sides[place] = Number(!inbound);
   }
   return sides;
 }
 
 /** 0 and 1 are all inbound and all outbound ones. */
 const FIRST_SIDE = 2;
-/** For an address and a port in one number, above those of local ends. */
+/** For an address and a port in one number. */
 const PORTS = 2 ** 20;
-const ANY_END = 2 ** 32;
 
 function numberIn(known: Map<number, number>, key: number, next: number): number {
   const number = known.get(key);

@@ -1,4 +1,5 @@
 import type { Process } from '../model/process.ts';
+import { endOfRun } from '../model/runs.ts';
 import { type Endpoint, type Listener, TCP_STATE, type TcpSocket } from '../model/socket.ts';
 import type { SocketRows, SocketTable } from '../model/socket-table.ts';
 import type { Holders } from './holders.ts';
@@ -22,24 +23,30 @@ export class OtherEnds {
     this.#holders = holders;
     this.#listeners = listeners;
     const { table, rows } = sockets;
-    const { state } = table;
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i] ?? 0;
-      const socket = state[row] === TCP_STATE.CLOSE_WAIT ? undefined : table.at(row);
-      if (!socket) continue;
-      this.#ports[socket.local.port] = 1;
-      remembered(this.#byPorts, portsOf(socket.local, socket.peer), () => []).push(socket);
+    for (let from = 0, to = 0; from < rows.length; from = to) {
+      to = endOfRun(table.state, rows, from, rows.length);
+      if (table.state[rows[from] ?? 0] === TCP_STATE.CLOSE_WAIT) continue;
+      for (const row of rows.subarray(from, to)) this.#add(table.at(row));
     }
     for (const port of listeners.ports()) this.#ports[port] = 1;
   }
 
-  /** False where no other end has that port. */
-  mayBeAt(port: number): boolean {
-    return this.#ports[port] !== 0; // in captures a name instead of a port has a number below 0
+  #add(socket: TcpSocket | undefined): void {
+    if (!socket) return;
+    this.#ports[socket.local.port] = 1;
+    remembered(this.#byPorts, portsOf(socket.local, socket.peer), () => []).push(socket);
+  }
+
+  /** The next place whose row has a peer's port that some other end has. */
+  nextThatMayBe(peerPort: Uint32Array, rows: Uint32Array, from: number): number {
+    const ports = this.#ports;
+    let place = from;
+    // Beyond all ports are the numbers that captures give to names.
+    while (place < rows.length && ports[peerPort[rows[place] ?? 0] ?? 0] === 0) place++;
+    return place;
   }
 
   processOf(table: SocketTable, row: number): Process | undefined {
-    if (!this.mayBeAt(table.peerPortAt(row))) return undefined;
     const socket = table.at(row);
     const inode = socket && (this.#endOf(socket)?.inode ?? this.#listenerAt(socket)?.inode);
     return inode === undefined ? undefined : this.#holders.of(inode)[0];

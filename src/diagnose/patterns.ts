@@ -1,7 +1,7 @@
 import type { Case, Evidence, Pattern } from '../model/finding.ts';
 import { SocketRows, type Sockets, UNKNOWN } from '../model/socket-table.ts';
 import { formatDuration, formatNumber, plural } from '../model/words.ts';
-import { knownAges } from './ages.ts';
+import { agesOf, isFalling, stuckAges } from './ages.ts';
 
 // How stuck sockets came, from their ages at one moment. Two assumptions: what arrives stays (a program that closes after all,
 // only late, looks as if it had begun later), and arrivals that have no pattern are a Poisson process. Each limit is chosen so
@@ -16,27 +16,12 @@ const MOSTLY = 0.8;
 
 /** Takes the sockets of a case; those younger than the limit may still be closed, and are left out. */
 export function patternsOf({ sockets, direction }: Pick<Case, 'sockets' | 'direction'>, stuckAfterMs: number): Found {
-  const list = SocketRows.of(sockets);
-  const { table, rows } = list;
-  const known = knownAges(list);
-  const stuck: Arrivals = {
-    ages: new Uint32Array(rows.length),
-    peers: new Uint32Array(rows.length),
-    addresses: table.addresses,
-  };
-  const { peer } = table;
-  let count = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const ageMs = known[i] ?? UNKNOWN;
-    if (ageMs === UNKNOWN || ageMs < stuckAfterMs) continue;
-    stuck.ages[count] = ageMs;
-    stuck.peers[count++] = peer[rows[i] ?? 0] ?? 0;
-  }
-  stuck.ages = stuck.ages.subarray(0, count);
-  stuck.peers = stuck.peers.subarray(0, count);
-  if (stuck.ages.length < MOSTLY * sockets.length) return NOTHING;
-  const probe = probeOf(stuck, direction === 'outbound');
-  const ages = oldestFirst(stuck.ages);
+  const { table, rows } = SocketRows.of(sockets);
+  const { ages: stuckOnes, places } = stuckAges(SocketRows.of(sockets), stuckAfterMs);
+  if (stuckOnes.length < MOSTLY * sockets.length) return NOTHING;
+  const peers = places.map((place) => table.peer[rows[place] ?? 0] ?? 0);
+  const probe = probeOf({ ages: stuckOnes, peers, addresses: table.addresses }, direction === 'outbound');
+  const ages = oldestFirst(stuckOnes);
   const shape = burstOf(ages) ?? trendOf(ages, stuckAfterMs);
   // That a probe comes steadily is said with its period.
   const found = [probe, probe && shape?.pattern === 'steady' ? undefined : shape].filter((it) => it !== undefined);
@@ -50,8 +35,7 @@ const NOTHING: Found = { patterns: [], evidence: [] };
 
 /** They mostly are in this order already. An array of numbers alone sorts without a function that compares. */
 function oldestFirst(ages: Uint32Array): Uint32Array {
-  for (let i = 1; i < ages.length; i++) if ((ages[i] ?? 0) > (ages[i - 1] ?? 0)) return ages.slice().sort().reverse();
-  return ages;
+  return isFalling(ages) ? ages : ages.slice().sort().reverse();
 }
 
 /** A burst is one moment: all but a few within this share of the time since, or this time. */
@@ -175,20 +159,15 @@ function probeOf({ ages, peers, addresses }: Arrivals, outbound: boolean): One |
 /** Of 100,000 clients none may come so often. The ages of one are in the order of all. */
 function agesByFrequentPeer(ages: Uint32Array, peers: Uint32Array, all: number): { peer: number; ages: Uint32Array }[] {
   const counts = new Uint32Array(all);
-  for (let i = 0; i < peers.length; i++) {
-    const peer = peers[i] ?? 0;
-    counts[peer] = (counts[peer] ?? 0) + 1;
-  }
-  // Where those of each peer end; filled from behind, that is where they begin.
+  countInto(counts, peers);
   const places = new Uint32Array(all);
-  for (let peer = 0, end = 0; peer < all; peer++) places[peer] = end += counts[peer] ?? 0;
-  const sorted = new Uint32Array(ages.length);
-  for (let i = ages.length - 1; i >= 0; i--) {
-    const peer = peers[i] ?? 0;
-    const place = (places[peer] ?? 0) - 1;
-    places[peer] = place;
-    sorted[place] = ages[i] ?? 0;
+  let end = 0;
+  for (let peer = 0; peer < all; peer++) {
+    end += counts[peer] ?? 0;
+    places[peer] = end;
   }
+  const sorted = new Uint32Array(ages.length);
+  fillFromBehind(sorted, places, ages, peers);
   const found: { peer: number; ages: Uint32Array }[] = [];
   for (let peer = 0; peer < all; peer++) {
     const count = counts[peer] ?? 0;
@@ -196,6 +175,20 @@ function agesByFrequentPeer(ages: Uint32Array, peers: Uint32Array, all: number):
     if (count >= FEWEST_OF_A_PROBE) found.push({ peer, ages: sorted.subarray(from, from + count) });
   }
   return found;
+}
+
+function countInto(counts: Uint32Array, peers: Uint32Array): void {
+  for (let i = 0; i < peers.length; i++) counts[peers[i] ?? 0] = (counts[peers[i] ?? 0] ?? 0) + 1;
+}
+
+/** `places` are where those of each peer end, and then where they begin. */
+function fillFromBehind(sorted: Uint32Array, places: Uint32Array, ages: Uint32Array, peers: Uint32Array): void {
+  for (let i = ages.length - 1; i >= 0; i--) {
+    const peer = peers[i] ?? 0;
+    const place = (places[peer] ?? 0) - 1;
+    places[peer] = place;
+    sorted[place] = ages[i] ?? 0;
+  }
 }
 
 function periodOf(ages: Uint32Array): number | undefined {
@@ -216,7 +209,7 @@ function periodOf(ages: Uint32Array): number | undefined {
 
 /** Whether they come one after the other until now, so that there will be more; a few say nothing. */
 export function isGrowing(sockets: Sockets): boolean {
-  const ages = oldestFirst(knownAges(SocketRows.of(sockets)).filter((age) => age !== UNKNOWN));
+  const ages = oldestFirst(agesOf(SocketRows.of(sockets)).known.filter((age) => age !== UNKNOWN));
   const [oldest] = ages;
   const youngest = ages.at(-1);
   if (oldest === undefined || youngest === undefined || ages.length < FEWEST) return false;

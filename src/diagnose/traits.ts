@@ -1,6 +1,8 @@
 import type { Interest, Reception, Traits } from '../model/finding.ts';
 import type { EpollSets, Process } from '../model/process.ts';
+import { endOfRun } from '../model/runs.ts';
 import { MARK, SocketRows, type Sockets, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
+import { STANDING, standingAt, standingBy } from './ages.ts';
 
 /**
  * Recv-Q of an unread TLS goodbye (the alert close_notify) with the FIN: AES-CBC in TLS 1.2 54, AES-GCM 32,
@@ -67,15 +69,11 @@ const [STILL, SENDING, CLOGGED] = [0, 1, 2];
  * Data that the peer has acknowledged, sent long after the last came from it. The FIN may in truth have come after that,
  * so this is a sign, and no proof.
  */
-function flowAt(table: SocketTable, row: number): number {
-  const sendQueue = table.sendQueue[row] ?? UNKNOWN;
-  const sent = table.lastDataSentMs[row] ?? UNKNOWN;
-  const received = table.lastDataReceivedMs[row] ?? UNKNOWN;
-  const ack = table.lastAckReceivedMs[row] ?? UNKNOWN;
-  const probes = table.timer[row] === TIMER['zero-window-probe'];
-  if (sendQueue !== UNKNOWN && sendQueue > 0 && (probes || (sent !== UNKNOWN && sent > RECENT_MS))) return CLOGGED;
-  if (sent === UNKNOWN || received === UNKNOWN || ack === UNKNOWN) return STILL;
-  return sent < RECENT_MS && sent * LATER < received && ack <= sent + SAME_MOMENT_MS ? SENDING : STILL;
+function flowBy(sendQueue: number, sent: number, received: number, ack: number, timer: number): number {
+  const unsent = sendQueue !== UNKNOWN && sendQueue > 0;
+  if (unsent && (timer === TIMER['zero-window-probe'] || (sent !== UNKNOWN && sent > RECENT_MS))) return CLOGGED;
+  if (sent >= RECENT_MS || received === UNKNOWN || ack === UNKNOWN) return STILL;
+  return sent * LATER < received && ack <= sent + SAME_MOMENT_MS ? SENDING : STILL;
 }
 
 /** Ages are read a moment before the time of the snapshot is; the start of a process is rounded down to a second. */
@@ -92,10 +90,7 @@ function longestConnectedMs({ startedAt }: Process, takenAt: number): number {
  * How long a connection was there at least. Each of these times counts at most from its beginning; some kernels begin the
  * one of data with their own start when none ever came, so that one alone is not trusted.
  */
-function connectedAt(table: SocketTable, row: number): number {
-  const ack = table.lastAckReceivedMs[row] ?? UNKNOWN;
-  const data = table.lastDataReceivedMs[row] ?? UNKNOWN;
-  const sent = table.lastDataSentMs[row] ?? UNKNOWN;
+function connectedFor(ack: number, data: number, sent: number): number {
   const moved = sent === UNKNOWN || data === UNKNOWN ? 0 : Math.min(sent, data);
   return ack !== UNKNOWN && ack > moved ? ack : moved;
 }
@@ -104,50 +99,92 @@ function connectedAt(table: SocketTable, row: number): number {
 export function areOlderThan(process: Process, takenAt: number, sockets: Sockets): boolean {
   const { table, rows } = SocketRows.of(sockets);
   const oldestMs = longestConnectedMs(process, takenAt);
-  return rows.every((row) => connectedAt(table, row) > oldestMs);
+  const { lastAckReceivedMs: ack, lastDataReceivedMs: data, lastDataSentMs: sent } = table;
+  return rows.every((row) => connectedFor(ack[row] ?? UNKNOWN, data[row] ?? UNKNOWN, sent[row] ?? UNKNOWN) > oldestMs);
 }
 
-/** How many of them are in a state of reading. */
-export function countReceptions(sockets: Sockets, is: (reception: Reception | undefined) => boolean): number {
+/** On how many data lies unread. */
+export function countUnread(sockets: Sockets): number {
   const { table, rows } = SocketRows.of(sockets);
-  return rows.reduce((count, row) => count + Number(is(receptionAt(table, row))), 0);
+  let unread = 0;
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    to = endOfRun(table.recvQueue, rows, from, rows.length);
+    if (receptionAt(table, rows[from] ?? 0) === 'unread') unread += to - from;
+  }
+  return unread;
 }
 
 const RECEPTIONS: readonly (Reception | undefined)[] = ['read', 'end', 'unread', undefined];
 const INTERESTS: readonly (Interest | undefined)[] = [undefined, 'none', 'off', 'spent', 'level', 'edge', 'some'];
 const FLOWS: readonly Traits['flow'][] = ['still', 'sending', 'clogged'];
+const BEFORE_RECEPTION = 2 * FLOWS.length;
+const BEFORE_INTEREST = BEFORE_RECEPTION * RECEPTIONS.length;
 
 /** More than any number of traits. */
-export const MOST_TRAITS = INTERESTS.length * RECEPTIONS.length * FLOWS.length * 2;
+const MOST_TRAITS = BEFORE_INTEREST * INTERESTS.length;
+/** More than any number of a kind. */
+export const MOST_KINDS = MOST_TRAITS * 3;
 
 /**
- * The traits of some rows as numbers: of 100,000 sockets there are a dozen kinds. One after the other they are mostly alike, so
- * what is told by a queue or by marks is only looked at where those differ.
+ * How some rows stand and what their traits are, both in one number: of 100,000 sockets there are a dozen kinds. One loop for
+ * all of it, since what is looked at lies in the same few places.
  */
-export function traitNumbers(process: Process, takenAt: number, table: SocketTable, rows: Uint32Array): Uint8Array {
-  const { recvQueue, marks } = table;
-  const oldestMs = longestConnectedMs(process, takenAt);
+export function kindsOf(
+  process: Process,
+  { takenAt, stuckAfterMs }: { takenAt: number; stuckAfterMs: number },
+  table: SocketTable,
+  rows: Uint32Array,
+): Uint32Array {
+  const kinds = new Uint32Array(rows.length);
+  // What a set was asked is told of each socket by itself.
   const byMarks = !process.epoll || process.epoll.sets.length === 0;
-  const numbers = new Uint8Array(rows.length);
-  let before = -1;
-  let reception = 0;
-  let interest = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0;
-    if (before < 0 || recvQueue[row] !== recvQueue[before]) reception = RECEPTIONS.indexOf(receptionAt(table, row));
-    if (before < 0 || !byMarks || marks[row] !== marks[before])
-      interest = INTERESTS.indexOf(interestAt(process, table, row));
-    before = row;
-    const older = connectedAt(table, row) > oldestMs ? 1 : 0;
-    numbers[i] = ((interest * RECEPTIONS.length + reception) * FLOWS.length + flowAt(table, row)) * 2 + older;
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    to = endOfRun(table.recvQueue, rows, from, rows.length);
+    const reception = RECEPTIONS.indexOf(receptionAt(table, rows[from] ?? 0));
+    for (let first = from, next = 0; first < to; first = next) {
+      next = byMarks ? endOfRun(table.marks, rows, first, to) : first + 1;
+      const interest = INTERESTS.indexOf(interestAt(process, table, rows[first] ?? 0));
+      kinds.fill(reception * BEFORE_RECEPTION + interest * BEFORE_INTEREST, first, next);
+    }
   }
-  return numbers;
+  addTimes(table, rows, { stuckAfterMs, oldestMs: longestConnectedMs(process, takenAt) }, kinds);
+  if (table.hasHistory) writeStandings(table, rows, stuckAfterMs, kinds);
+  return kinds;
 }
 
+export const standingOfKind = (kind: number): number => Math.floor(kind / MOST_TRAITS);
+
+/** Adds the part of a kind that the times tell: its standing, its flow, and whether it is older than its holder. */
+function addTimes(
+  table: SocketTable,
+  rows: Uint32Array,
+  { stuckAfterMs, oldestMs }: { stuckAfterMs: number; oldestMs: number },
+  kinds: Uint32Array,
+): void {
+  const { lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs, sendQueue, timer } = table;
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i] ?? 0;
+    const ack = lastAckReceivedMs[row] ?? UNKNOWN;
+    const data = lastDataReceivedMs[row] ?? UNKNOWN;
+    const sent = lastDataSentMs[row] ?? UNKNOWN;
+    const pending = timer[row] ?? UNKNOWN;
+    const standing = standingBy(ack, data, sent, pending !== TIMER.none, stuckAfterMs);
+    const flow = flowBy(sendQueue[row] ?? UNKNOWN, sent, data, ack, pending);
+    const older = connectedFor(ack, data, sent) > oldestMs ? 1 : 0;
+    kinds[i] = (kinds[i] ?? 0) + standing * MOST_TRAITS + flow * 2 + older;
+  }
+}
+
+/** Where earlier looks tell more of how long they have been there. */
+function writeStandings(table: SocketTable, rows: Uint32Array, stuckAfterMs: number, kinds: Uint32Array): void {
+  for (let i = 0; i < rows.length; i++)
+    kinds[i] = STANDING[standingAt(table, rows[i] ?? 0, stuckAfterMs)] * MOST_TRAITS + ((kinds[i] ?? 0) % MOST_TRAITS);
+}
+
+/** Of a kind. */
 export function traitsOf(number: number): Traits {
   const flow = FLOWS[(number >> 1) % FLOWS.length] ?? 'still';
-  const read = Math.floor((number >> 1) / FLOWS.length);
-  const reception = RECEPTIONS[read % RECEPTIONS.length];
-  const interest = INTERESTS[Math.floor(read / RECEPTIONS.length)];
+  const reception = RECEPTIONS[Math.floor(number / BEFORE_RECEPTION) % RECEPTIONS.length];
+  const interest = INTERESTS[Math.floor(number / BEFORE_INTEREST) % INTERESTS.length];
   return { ...(reception && { reception }), ...(interest && { interest }), flow, olderThanHolder: (number & 1) === 1 };
 }

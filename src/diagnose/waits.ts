@@ -1,5 +1,6 @@
 import type { Case, Evidence, PeerGroup, WaitGroup, Waits } from '../model/finding.ts';
 import type { Process, Thread } from '../model/process.ts';
+import { nextWith } from '../model/runs.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { TcpSocket } from '../model/socket.ts';
 import { SocketRows } from '../model/socket-table.ts';
@@ -77,11 +78,10 @@ export class WaitReader {
       }
       const found = new Map<number, TcpSocket>();
       const { table, rows } = SocketRows.of(this.#snapshot.sockets);
-      const { inode } = table;
-      for (let i = 0; i < rows.length; i++) {
-        const row = rows[i] ?? 0;
-        const it = waitedOn.has(inode[row] ?? 0) ? table.at(row) : undefined;
-        if (it?.inode !== undefined) found.set(it.inode, it);
+      for (const inode of waitedOn) {
+        const place = inode > 0 ? nextWith(inode, table.inode, rows, 0, rows.length) : rows.length;
+        const it = table.at(rows[place] ?? -1);
+        if (it) found.set(inode, it);
       }
       this.#sockets = found;
     }

@@ -13,6 +13,7 @@ import type { Paint } from '../render/text.ts';
 import { command, usage } from './command.ts';
 import { EXIT } from './exit.ts';
 import { INSPECTING, inspectPage, readInspect } from './inspect.ts';
+import type { Output } from './output.ts';
 import { write } from './report.ts';
 
 const HELP = `unclosed bundle PID [-o FILE.tar.gz]: everything that whoever maintains the program asks
@@ -134,7 +135,7 @@ function writeNew(path: string, bytes: Uint8Array): void {
   }
 }
 
-const writeBytes = (stdout: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> =>
+const writeBytes = (stdout: Output, bytes: Uint8Array): Promise<void> =>
   new Promise((resolve) => {
     stdout.write(bytes, () => resolve());
   });

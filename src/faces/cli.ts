@@ -1,6 +1,7 @@
 import { UnclosedError } from '../model/errors.ts';
 import { type Command, type Surroundings, usage } from './command.ts';
 import { EXIT, type Streams } from './exit.ts';
+import type { Output } from './output.ts';
 
 /** Every command by its name, loaded when it is asked for. Without a name it is the report. */
 export const COMMANDS = {
@@ -23,9 +24,17 @@ const isCommand = (word: string): word is keyof typeof COMMANDS => Object.hasOwn
 
 /** Runs the command line and gives the exit code. */
 export async function main(argv: string[], streams: Streams, environment: NodeJS.ProcessEnv): Promise<number> {
-  watchDelivery(streams);
+  const { stdout } = streams;
+  watchDelivery(stdout);
+  const surroundings = {
+    stdout,
+    get stderr() {
+      return streams.stderr; // making it takes a millisecond, and mostly nobody writes there
+    },
+    environment,
+  };
   try {
-    return await run(argv, { stdout: streams.stdout, stderr: streams.stderr, environment });
+    return await run(argv, surroundings);
   } catch (error) {
     return explain(error, streams.stderr);
   }
@@ -51,10 +60,10 @@ function namedIn([name = 'report', ...more]: string[]): keyof typeof COMMANDS {
 
 // `unclosed | head`: the reader has seen enough, which is no error of anybody. Anything else, such as a full disk, is
 // output that nobody has, and must not look like an answer.
-function watchDelivery({ stdout, stderr }: Streams): void {
+function watchDelivery(stdout: Output): void {
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? EXIT.nothing);
-    stderr.write(`unclosed: the output could not be written: ${error.code ?? error.message} [OUTPUT_FAILED]\n`);
+    process.stderr.write(`unclosed: the output could not be written: ${error.code ?? error.message} [OUTPUT_FAILED]\n`);
     process.exit(EXIT.couldNotLook);
   });
 }

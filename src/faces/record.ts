@@ -1,4 +1,4 @@
-import { record as recordTo } from '../app/look.ts';
+import { record as recordTo } from '../app/record.ts';
 import { plural } from '../model/words.ts';
 import { FILTER, LIMITS, READING, readCapture, readFilter, readLimits } from './arguments.ts';
 import { command, usage } from './command.ts';

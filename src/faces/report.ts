@@ -1,5 +1,6 @@
 import type { EffectiveLimits } from '../app/limits.ts';
-import { type Look, look } from '../app/look.ts';
+import { look } from '../app/look.ts';
+import type { Look } from '../app/look-at.ts';
 import type { Paint } from '../render/text.ts';
 import {
   describeFilter,
@@ -15,6 +16,7 @@ import {
 import { command, type Values } from './command.ts';
 import { EXIT } from './exit.ts';
 import { HELP } from './help.ts';
+import type { Output } from './output.ts';
 import { pageWidth, terminalPaint } from './terminal.ts';
 
 const OPTIONS = { ...FILTER, ...LIMITS, ...OUTPUT, ...READING, from: { type: 'string' } } as const;
@@ -103,7 +105,7 @@ export const exitCode = ({ diagnosis: { findings } }: Look): number =>
   findings.some(({ cause }) => cause !== 'churn') ? EXIT.found : EXIT.nothing;
 
 /** Waits until the text has been handed over: a process that exits before loses what a slow reader has not taken. */
-export const write = (stdout: NodeJS.WriteStream, text: string): Promise<void> =>
+export const write = (stdout: Output, text: string): Promise<void> =>
   new Promise((resolve) => {
     stdout.write(text, () => resolve());
   });

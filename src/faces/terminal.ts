@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { Paint, Style } from '../render/text.ts';
+import type { Output } from './output.ts';
 
 const FORMATS: Record<Style, Parameters<typeof styleText>[0]> = {
   critical: ['bold', 'red'],
@@ -15,7 +16,7 @@ const coloured: Paint = (style, text) => styleText(FORMATS[style], text, { valid
 
 /** Colour only on a terminal, and not when NO_COLOR (no-color.org) is set to anything but an empty string. */
 export function terminalPaint(
-  stdout: NodeJS.WriteStream,
+  stdout: Output,
   values: { 'no-color'?: boolean | undefined },
   environment: NodeJS.ProcessEnv,
 ): Paint {
@@ -27,5 +28,5 @@ export function terminalPaint(
 const WIDEST = 100;
 const NARROWEST = 40;
 
-export const pageWidth = (stdout: NodeJS.WriteStream): number =>
+export const pageWidth = (stdout: Output): number =>
   stdout.isTTY ? Math.min(WIDEST, Math.max(NARROWEST, stdout.columns || 80)) : 80;

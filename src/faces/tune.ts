@@ -9,6 +9,7 @@ import { command, type Surroundings, usage, type Values } from './command.ts';
 import { ACTING, isConfirmed, requireOneWay } from './confirm.ts';
 import { ACTION_EXIT } from './exit.ts';
 import { printLog } from './log.ts';
+import type { Output } from './output.ts';
 import { pageWidth, terminalPaint } from './terminal.ts';
 
 const HELP = `unclosed tune [PID]: kernel parameters that are named when connections stay in CLOSE_WAIT,
@@ -186,18 +187,18 @@ async function undo(target: Concerned, values: TuneValues, { stdout, environment
   return report(outcomes, stdout, `written down in ${log.path}`);
 }
 
-function refuse(stdout: NodeJS.WritableStream, what: string): number {
+function refuse(stdout: Output, what: string): number {
   stdout.write(`${what}\n`);
   return ACTION_EXIT.refused;
 }
 
-function dryRun(stdout: NodeJS.WritableStream): number {
+function dryRun(stdout: Output): number {
   stdout.write('Nothing was changed: this was a dry run. --yes does it, --ask asks first.\n');
   return ACTION_EXIT.dryRun;
 }
 
 /** The last line is what is true now. */
-function report(outcomes: Outcome[], stdout: NodeJS.WriteStream, where: string): number {
+function report(outcomes: Outcome[], stdout: Output, where: string): number {
   for (const { name, before, after, done, why } of outcomes) {
     const text = done ? `done: ${name}  ${before} -> ${after}` : `not done: ${name}: ${why ?? 'unknown'}`;
     stdout.write(`${wrap(text, pageWidth(stdout), 0, 2).join('\n')}\n`);

@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
 import type { Filter } from '../app/filter.ts';
 import { TRACES } from '../app/watch/trace.ts';
 import { parseUntil, type Until } from '../app/watch/until.ts';
@@ -9,6 +8,7 @@ import type { WatchFrame } from '../model/watch.ts';
 import { FILTER, LIMITS, OUTPUT, oneOf, READING, readCapture, readFilter, readLimits, readPids } from './arguments.ts';
 import { command, type Surroundings, usage, type Values } from './command.ts';
 import { EXIT } from './exit.ts';
+import type { Output } from './output.ts';
 import { runOwnCommand } from './own-command.ts';
 import { pageWidth, terminalPaint } from './terminal.ts';
 
@@ -79,10 +79,6 @@ export const watchCommand = command(HELP, OPTIONS, async (values, positionals, s
   const pace = readPace(values);
   const { until } = pace;
   const options = await readOptions(values, positionals, surroundings);
-  // Other than src/bin.ts sets for short runs: a watch is long enough for the optimizing compiler to pay, and what a look
-  // makes is garbage at the next.
-  setFlagsFromString('--opt');
-  setFlagsFromString('--semi-space-growth-factor=2');
   // First, so that a signal finds somebody who cleans up.
   const ending = endOnSignals();
   const watcher = await Watcher.open(options).catch((error: unknown) => {
@@ -141,7 +137,7 @@ async function onPage({ values, surroundings, watcher, options, pace, quit }: Se
     run: runOwnCommand,
     filter,
     filterText: filterWords(values, filter),
-    screen: new Screen(process.stdin, stdout),
+    screen: new Screen(process.stdin, process.stdout),
     options: {
       limits,
       paint: terminalPaint(stdout, values, environment),
@@ -173,7 +169,7 @@ type Seen = (frame: WatchFrame) => void;
 const LINE_WIDTH = 200;
 
 /** A reader that does not keep up holds the watch up, and not its memory. */
-const written = (stdout: NodeJS.WriteStream, text: string): Promise<void> =>
+const written = (stdout: Output, text: string): Promise<void> =>
   new Promise((resolve) => {
     stdout.write(text, () => resolve());
   });

@@ -1,5 +1,4 @@
 import { lstatSync, mkdirSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 
 /**
@@ -19,5 +18,7 @@ export function cacheDirectory(environment: NodeJS.ProcessEnv = process.env): st
   }
 }
 
-const homeCache = ({ XDG_CACHE_HOME: named }: NodeJS.ProcessEnv): string =>
-  named?.startsWith('/') ? named : join(userInfo().homedir, '.cache');
+function homeCache({ XDG_CACHE_HOME: named }: NodeJS.ProcessEnv): string {
+  if (named?.startsWith('/')) return named;
+  return join(process.getBuiltinModule('node:os').userInfo().homedir, '.cache'); // loaded for those who need it
+}

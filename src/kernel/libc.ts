@@ -1,6 +1,6 @@
 import { getSystemErrorName } from 'node:util';
-import koffi from 'koffi';
 import { SystemError } from '../model/errors.ts';
+import { koffi } from './koffi.ts';
 
 // The only file with foreign functions. `null` is the running process itself, which has its C library loaded: the same
 // call serves glibc and musl. Each declaration is the one of its manual page; buffers that are walked again and again

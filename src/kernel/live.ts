@@ -1,9 +1,10 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
-import { hostname, release } from 'node:os';
+import { availableParallelism, hostname, release } from 'node:os';
 import { isDenied, SystemError } from '../model/errors.ts';
 import type { Container } from '../model/process.ts';
 import type { ContainerNames } from '../parse/container-config.ts';
 import { readContainerNames } from './container-names.ts';
+import { evenRanges } from './fd-ranges.ts';
 import { isKernelThread } from './kernel-thread.ts';
 import {
   type FdOwner,
@@ -20,6 +21,11 @@ import {
 } from './machine.ts';
 import { readParameters } from './parameters.ts';
 import { CompactSocketFds } from './socket-fds.ts';
+
+/** Threads that read at once: libuv has four (UV_THREADPOOL_SIZE). */
+const MOST_READERS = 4;
+/** Processes that are asked for the number of their descriptors, at 5 microseconds each, to share those out evenly. */
+const MOST_COUNTED = 2000;
 
 type Fast = typeof import('./fast.ts');
 type HeldSource = import('./bpf/held-source.ts').HeldSource;
@@ -78,6 +84,26 @@ export class LiveMachine implements Machine {
   heldSockets(request: HeldRequest): HeldAnswer {
     if (!this.#held) throw new SystemError(NO_ANSWER, 'BPF was not asked for');
     return this.#held.read(request);
+  }
+
+  close(): void {
+    this.#held?.close();
+  }
+
+  /** Throws nothing: what is refused here is refused when it is asked for. */
+  async readAhead(request: HeldRequest, sockets: number): Promise<void> {
+    const threads = Math.min(availableParallelism(), MOST_READERS);
+    if (!this.#held || threads < 2) return;
+    try {
+      await this.#held.readAhead(request, evenRanges(this.#fdCounts(), threads), sockets);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+    }
+  }
+
+  #fdCounts(): number[] {
+    const pids = wrap('/proc', () => readdirSync('/proc')).filter((name) => /^[0-9]+$/.test(name));
+    return pids.length > MOST_COUNTED ? [] : pids.map((pid) => readFdOwner(Number(pid), this.#statusOf)?.fdCount ?? 0);
   }
 
   fdTable(pid: number): FdTable {

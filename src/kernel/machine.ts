@@ -70,6 +70,11 @@ export interface Machine {
   openNetns(entry: NetNsEntry, path: string): NetnsTables;
   /** Every descriptor of a TCP socket with what the kernel knows of the socket, in one pass of a BPF iterator. */
   heldSockets(request: HeldRequest): HeldAnswer;
+  /**
+   * Begins with that pass in threads of its own, for about so many sockets. When the promise has been kept, the same
+   * request is answered at once. Absent where there is nothing to gain.
+   */
+  readAhead?(request: HeldRequest, sockets: number): Promise<void>;
   fdTable(pid: number): FdTable;
   /** Name of the protocol of a socket, such as TCP, TCPv6 or UNIX-STREAM (extended attribute system.sockprotoname). */
   socketProtocol(pid: number, fd: number): string;
@@ -84,6 +89,8 @@ export interface Machine {
   link(path: string): string;
   /** Names in a directory. */
   list(path: string): string[];
+  /** Gives back what the kernel holds for it. It can be asked on, which takes that again. */
+  close?(): void;
 }
 
 const decoder = new TextDecoder();

@@ -29,13 +29,31 @@ export class CompactSocketFds implements SocketFds {
 
   /** Adds a socket of which it is known that it is not in here yet. */
   addFirst(inode: number, fd: number): void {
-    if (this.#size === this.#inodes.length) {
-      this.#inodes = grown(this.#inodes);
-      this.#fds = grown(this.#fds);
-    }
+    this.#reserve(1);
     this.#inodes[this.#size] = inode;
     this.#fds[this.#size] = fd;
     this.#size++;
+  }
+
+  /** The same of several, each with the descriptor at the same place. */
+  addFirsts(inodes: Uint32Array, fds: Uint32Array): void {
+    if (this.#size === 0) {
+      this.#inodes = inodes.slice();
+      this.#fds = fds.slice();
+      this.#size = inodes.length;
+      return;
+    }
+    this.#reserve(inodes.length);
+    this.#inodes.set(inodes, this.#size);
+    this.#fds.set(fds, this.#size);
+    this.#size += inodes.length;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#size + more;
+    if (needed <= this.#inodes.length) return;
+    this.#inodes = grown(this.#inodes, needed);
+    this.#fds = grown(this.#fds, needed);
   }
 
   #place(inode: number): number {
@@ -80,8 +98,8 @@ export function inodesByFd(sockets: SocketFds): Map<number, number> {
   return inodes;
 }
 
-function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(array.length * 2);
+function grown(array: Uint32Array<ArrayBuffer>, needed: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(Math.max(needed, array.length * 2));
   larger.set(array);
   return larger;
 }

@@ -42,6 +42,8 @@ export const COLUMNS = [
   'inode',
   /** Process that alone holds it, by one descriptor; UNKNOWN where that is not known. */
   'holder',
+  /** That descriptor, or another one that was seen; UNKNOWN where none was. */
+  'fd',
   /** Which of `ends` is its local one, and which of `addresses` the peer has. */
   'end',
   'peer',
@@ -76,6 +78,7 @@ export class SocketTable implements Record<(typeof COLUMNS)[number], Column> {
   state = new Uint32Array(FEW);
   inode = new Uint32Array(FEW);
   holder = new Uint32Array(FEW);
+  fd = new Uint32Array(FEW);
   end = new Uint32Array(FEW);
   peer = new Uint32Array(FEW);
   peerPort = new Uint32Array(FEW);
@@ -150,6 +153,7 @@ export class SocketTable implements Record<(typeof COLUMNS)[number], Column> {
     this.state[row] = TCP_STATE[socket.state];
     this.inode[row] = socket.inode ?? 0;
     this.holder[row] = UNKNOWN;
+    this.fd[row] = UNKNOWN;
     this.end[row] = this.endOf(socket);
     this.peer[row] = this.addressOf(socket.peer.address);
     this.peerPort[row] = socket.peer.port;

@@ -1,5 +1,4 @@
 import { ParseError } from '../model/errors.ts';
-import type { InodeMap } from '../model/inode-map.ts';
 import { type Endpoint, type Listener, type TcpSocket, type TcpTimer, tcpStateName } from '../model/socket.ts';
 import { MARK, type SocketTable, TIMER, UNKNOWN } from '../model/socket-table.ts';
 import { AddressCache } from './address.ts';
@@ -94,6 +93,11 @@ const FLAGS = HELD_FIELD.flags.offset / 4;
 const PORTS = HELD_FIELD.localPort.offset / 4; // the local one in host order, and in the upper half the remote one
 const RECEIVE_NEXT = HELD_FIELD.receiveNext.offset / 4;
 const COPIED_SEQUENCE = HELD_FIELD.copiedSequence.offset / 4;
+/** The words that hold `family`, `alone`, `state` and `inEpoll`, and `pendingTimer`, `keepalivePending`, `awaited` and `shutdown`. */
+const KIND = HELD_FIELD.family.offset / 4;
+const WAITS = HELD_FIELD.pendingTimer.offset / 4;
+const LOCAL_WORD = HELD_FIELD.localAddress.offset / 4;
+const PEER_WORD = HELD_FIELD.remoteAddress.offset / 4;
 const LOCAL_ADDRESS = HELD_FIELD.localAddress.offset;
 const REMOTE_ADDRESS = HELD_FIELD.remoteAddress.offset;
 const REMOTE_PORT = HELD_FIELD.remotePort.offset;
@@ -180,7 +184,11 @@ export class HeldRecords {
   }
 
   family(record: number): 4 | 6 {
-    return this.bytes[record * HELD_SIZE + FAMILY] === AF_INET ? 4 : 6;
+    return this.isV4(record) ? 4 : 6;
+  }
+
+  isV4(record: number): boolean {
+    return this.bytes[record * HELD_SIZE + FAMILY] === AF_INET;
   }
 
   local(record: number): Endpoint {
@@ -196,46 +204,102 @@ export class HeldRecords {
     return this.bytes[record * HELD_SIZE + ALONE] === 1;
   }
 
-  /** Adds records to a table and gives the row of the first. `shared` are sockets that more than one descriptor may have. */
-  addTo(table: SocketTable, records: Uint32Array, shared: InodeMap): number {
-    const { words, bytes } = this;
-    const first = table.add(this, records.length);
-    const tickMs = this.#tickMs;
-    const { recvQueue, sendQueue, bytesAcked, bytesReceived } = table;
-    const { lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs } = table;
-    for (let i = 0; i < records.length; i++) {
-      const row = first + i;
-      const from = (records[i] ?? 0) * WORDS;
-      const now = words[from + NOW] ?? 0;
-      lastAckReceivedMs[row] = elapsed(now, words[from + LAST_ACK_RECEIVED] ?? 0, tickMs);
-      lastDataReceivedMs[row] = elapsed(now, words[from + LAST_DATA_RECEIVED] ?? 0, tickMs);
-      lastDataSentMs[row] = elapsed(now, words[from + LAST_DATA_SENT] ?? 0, tickMs);
-      const unread = ((words[from + RECEIVE_NEXT] ?? 0) - (words[from + COPIED_SEQUENCE] ?? 0)) | 0;
-      recvQueue[row] = Math.max(unread, 0);
-      sendQueue[row] = ((words[from + WRITE_SEQUENCE] ?? 0) - (words[from + SEND_UNACKNOWLEDGED] ?? 0)) >>> 0;
-      bytesAcked[row] = words[from + BYTES_ACKED] ?? 0;
-      bytesReceived[row] = words[from + BYTES_RECEIVED] ?? 0;
+  /**
+   * Where the records end that are like this one: further descriptors of the same process, each above the one before and alone,
+   * of sockets with the same local end, of which the kernel says the same but for numbers and times. They are told apart from
+   * others once for all of them.
+   */
+  endOfLike(record: number): number {
+    const { words, count } = this;
+    const first = record * WORDS;
+    let fd = words[first + FD] ?? 0;
+    let next = record + 1;
+    if (!this.isAlone(record)) return next;
+    for (; next < count; next++) {
+      const at = next * WORDS;
+      const nextFd = words[at + FD] ?? 0;
+      if (words[at + PID] !== words[first + PID] || nextFd <= fd) break;
+      if (words[at + KIND] !== words[first + KIND] || words[at + WAITS] !== words[first + WAITS]) break;
+      if (words[at + FLAGS] !== words[first + FLAGS] || words[at + NETNS] !== words[first + NETNS]) break;
+      if (!this.#hasSameLocal(first, at)) break;
+      fd = nextFd;
     }
-    const { record, state, inode, holder, peerPort, marks, timer, end, peer } = table;
-    const ends = new KnownEnds(this, table);
-    for (let i = 0; i < records.length; i++) {
-      const row = first + i;
-      const it = records[i] ?? 0;
-      const from = it * WORDS;
-      end[row] = ends.local(it);
-      peer[row] = ends.peer(it);
-      record[row] = it;
-      state[row] = bytes[it * HELD_SIZE + STATE] ?? 0;
-      const number = words[from + INODE] ?? 0;
-      inode[row] = number;
-      const isAlone = bytes[it * HELD_SIZE + ALONE] === 1 && !(shared.size > 0 && shared.has(number));
-      holder[row] = isAlone ? (words[from + PID] ?? 0) : UNKNOWN;
-      peerPort[row] = this.#remotePort(it);
-      marks[row] = this.#marks(it);
-      timer[row] = TIMER[this.timer(it)];
-    }
-    return first;
+    return next;
   }
+
+  /** Of two places in words. Of IPv4 the further words of an address are 0. */
+  #hasSameLocal(first: number, at: number): boolean {
+    const { words } = this;
+    return (
+      words[at + LOCAL_WORD] === words[first + LOCAL_WORD] &&
+      words[at + LOCAL_WORD + 1] === words[first + LOCAL_WORD + 1] &&
+      words[at + LOCAL_WORD + 2] === words[first + LOCAL_WORD + 2] &&
+      words[at + LOCAL_WORD + 3] === words[first + LOCAL_WORD + 3] &&
+      (((words[at + PORTS] ?? 0) ^ (words[first + PORTS] ?? 0)) & 0xffff) === 0
+    );
+  }
+
+  /**
+   * Adds like records to a table: the row of the first, and what none is younger than in CLOSE_WAIT. `holder` alone holds them,
+   * if that is known.
+   */
+  addTo(table: SocketTable, from: number, to: number, holder = UNKNOWN): { row: number; atLeastMs: number } {
+    const row = table.add(this, to - from);
+    const end = row + to - from;
+    const ends = this.#endsIn(table);
+    table.holder.fill(holder, row, end);
+    table.state.fill(this.state(from), row, end);
+    table.end.fill(ends.local(from), row, end);
+    table.marks.fill(this.#marks(from), row, end);
+    table.timer.fill(TIMER[this.timer(from)], row, end);
+    return { row, atLeastMs: this.#copy(table, ends, row, from, to) };
+  }
+
+  #copy(table: SocketTable, ends: KnownEnds, row: number, first: number, end: number): number {
+    const { words } = this;
+    const tickMs = this.#tickMs;
+    const { record, inode, fd, peer, peerPort, recvQueue, sendQueue, bytesAcked, bytesReceived } = table;
+    const { lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs } = table;
+    // Data comes with an acknowledgement; where it seems to be older than that, one of the times has wrapped.
+    // Of IPv6 a word is not the address.
+    const isV4 = this.isV4(first);
+    let peerWord = -1;
+    let peerNumber = 0;
+    let youngestMs = UNKNOWN;
+    for (let it = first, to = row; it < end; it++, to++) {
+      const from = it * WORDS;
+      record[to] = it;
+      inode[to] = words[from + INODE] ?? 0;
+      fd[to] = words[from + FD] ?? 0;
+      if (words[from + PEER_WORD] !== peerWord || !isV4) peerNumber = ends.peer(it);
+      peerWord = words[from + PEER_WORD] ?? 0;
+      peer[to] = peerNumber;
+      const port = (words[from + PORTS] ?? 0) >>> 16; // in network order
+      peerPort[to] = ((port & 0xff) << 8) | (port >>> 8);
+      const now = words[from + NOW] ?? 0;
+      const ack = elapsed(now, words[from + LAST_ACK_RECEIVED] ?? 0, tickMs);
+      const data = elapsed(now, words[from + LAST_DATA_RECEIVED] ?? 0, tickMs);
+      lastAckReceivedMs[to] = ack;
+      lastDataReceivedMs[to] = data;
+      lastDataSentMs[to] = elapsed(now, words[from + LAST_DATA_SENT] ?? 0, tickMs);
+      if (ack > data) youngestMs = 0;
+      else if (ack < youngestMs) youngestMs = ack;
+      let unread = ((words[from + RECEIVE_NEXT] ?? 0) - (words[from + COPIED_SEQUENCE] ?? 0)) | 0;
+      if (unread < 0) unread = 0;
+      recvQueue[to] = unread;
+      sendQueue[to] = ((words[from + WRITE_SEQUENCE] ?? 0) - (words[from + SEND_UNACKNOWLEDGED] ?? 0)) >>> 0;
+      bytesAcked[to] = words[from + BYTES_ACKED] ?? 0;
+      bytesReceived[to] = words[from + BYTES_RECEIVED] ?? 0;
+    }
+    return youngestMs;
+  }
+
+  #endsIn(table: SocketTable): KnownEnds {
+    if (this.#ends?.table !== table) this.#ends = new KnownEnds(this, table);
+    return this.#ends;
+  }
+
+  #ends: KnownEnds | undefined;
 
   #localPort(record: number): number {
     return (this.words[record * WORDS + PORTS] ?? 0) & 0xffff;
@@ -316,39 +380,50 @@ export class HeldRecords {
  * made of them once.
  */
 class KnownEnds {
+  readonly table: SocketTable;
   readonly #records: HeldRecords;
-  readonly #table: SocketTable;
-  #netns = -1;
   readonly #locals = new Map<number, number>();
   readonly #peers = new Map<number, number>();
+  // One after the other they are mostly the same.
+  #netns = -1;
+  #localAddress = -1;
+  #localPort = -1;
+  #local = 0;
+  #peerAddress = -1;
+  #peer = 0;
 
   constructor(records: HeldRecords, table: SocketTable) {
     this.#records = records;
-    this.#table = table;
+    this.table = table;
   }
 
   local(record: number): number {
     const { words } = this.#records;
     const at = record * WORDS;
+    const address = words[at + LOCAL_WORD] ?? 0;
+    const port = (words[at + PORTS] ?? 0) & 0xffff;
     const netns = words[at + NETNS] ?? 0;
+    if (!this.#records.isV4(record)) return this.table.endOf(this.#records.socket(record));
+    if (netns === this.#netns && address === this.#localAddress && port === this.#localPort) return this.#local;
     if (netns !== this.#netns) this.#locals.clear();
     this.#netns = netns;
-    if (this.#records.family(record) !== 4) return this.#table.endOf(this.#records.socket(record));
-    const key = (words[at + LOCAL_ADDRESS / 4] ?? 0) * 65_536 + ((words[at + PORTS] ?? 0) & 0xffff);
-    const known = this.#locals.get(key);
-    if (known !== undefined) return known;
-    const number = this.#table.endOf(this.#records.socket(record));
+    this.#localAddress = address;
+    this.#localPort = port;
+    const key = address * 65_536 + port;
+    const number = this.#locals.get(key) ?? this.table.endOf(this.#records.socket(record));
     this.#locals.set(key, number);
+    this.#local = number;
     return number;
   }
 
   peer(record: number): number {
-    if (this.#records.family(record) !== 4) return this.#table.addressOf(this.#records.peer(record).address);
-    const key = this.#records.words[record * WORDS + REMOTE_ADDRESS / 4] ?? 0;
-    const known = this.#peers.get(key);
-    if (known !== undefined) return known;
-    const number = this.#table.addressOf(this.#records.peer(record).address);
-    this.#peers.set(key, number);
+    const address = this.#records.words[record * WORDS + PEER_WORD] ?? 0;
+    if (!this.#records.isV4(record)) return this.table.addressOf(this.#records.peer(record).address);
+    if (address === this.#peerAddress) return this.#peer;
+    const number = this.#peers.get(address) ?? this.table.addressOf(this.#records.peer(record).address);
+    this.#peers.set(address, number);
+    this.#peerAddress = address;
+    this.#peer = number;
     return number;
   }
 }

@@ -58,6 +58,47 @@ test('records that come twice count once', () => {
   );
 });
 
+test('that the kernel knows which descriptor is alone changes nothing but the time it takes', () => {
+  const shared = sockets(40, {}, 5000);
+  const data: FakeData = {
+    processes: [
+      { pid: 812, sockets: holding(...sockets(30), listener()) },
+      { pid: 813, sockets: holding(...shared.slice(0, 20), ...sockets(20, {}, 7000)) },
+      { pid: 814, sockets: holding(...shared) },
+    ],
+    namespaces: [{ sockets: [...sockets(30), ...shared, ...sockets(20, {}, 7000)], listeners: [listener()] }],
+  };
+  const known = look(data);
+  const unknown = look({ ...data, bpf: { alone: () => false } });
+  assert.deepEqual(verdicts(diagnose(known.snapshot)), verdicts(diagnose(unknown.snapshot)));
+  assert.deepEqual(known.snapshot.byState, unknown.snapshot.byState);
+  assert.equal(known.snapshot.sockets.length, 90);
+  for (const { pid, sockets: held } of known.snapshot.processes.values())
+    assert.deepEqual(new Set(held?.keys()), new Set(unknown.snapshot.processes.get(pid)?.sockets?.keys()));
+});
+
+test('a descriptor that was alone when it was seen, and is shared by the time the other one is, has two holders', () => {
+  const shared = sockets(3);
+  const first = holding(...shared);
+  const { snapshot } = look({
+    processes: [
+      { pid: 812, sockets: first },
+      { pid: 813, sockets: holding(...shared) },
+    ],
+    namespaces: [{ sockets: shared }],
+    bpf: { alone: seenFirst() },
+  });
+  assert.equal(snapshot.sockets.length, 3);
+  const [finding] = diagnose(snapshot).findings;
+  assert.deepEqual([finding?.subject.process?.pid, finding?.subject.coHolders[0]?.sockets], [812, 3]);
+});
+
+/** True for the first descriptor of each socket. */
+function seenFirst(): (inode: number) => boolean {
+  const seen = new Set<number>();
+  return (inode) => !seen.has(inode) && seen.add(inode) !== undefined;
+}
+
 test('a socket that two processes hold is one socket with two holders', () => {
   const shared = sockets(3);
   const { snapshot } = look({

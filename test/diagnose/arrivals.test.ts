@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { standingOf } from '../../src/diagnose/ages.ts';
 import { arrivalsOf } from '../../src/diagnose/arrivals.ts';
+import type { TcpSocket } from '../../src/model/socket.ts';
 import { aged, socket, times } from '../helpers/model.ts';
 import { random } from '../helpers/random.ts';
 
@@ -9,11 +11,14 @@ const HOUR = 3600_000;
 const LIMIT = MINUTE;
 
 /** The arrivals of sockets of these ages, the oldest first as a case has them. */
-const rateOf = (ages: number[]) =>
-  arrivalsOf(
-    ages.toSorted((a, b) => b - a).map((age) => socket(aged(age))),
-    LIMIT,
-  );
+const rateOf = (ages: number[]) => rateOfSockets(ages.toSorted((a, b) => b - a).map((age) => socket(aged(age))));
+
+function rateOfSockets(sockets: TcpSocket[]) {
+  const standing = sockets.map((it) => standingOf(it, LIMIT));
+  const stuck = standing.filter((it) => it === 'stuck').length;
+  const maybeStuck = standing.filter((it) => it === 'maybe').length;
+  return arrivalsOf({ sockets, stuck, maybeStuck }, LIMIT);
+}
 
 /** Ages of sockets that came at random, `perHour` on average, over the last `hours`. */
 function poisson(seed: number, perHour: number, hours: number): number[] {
@@ -64,7 +69,7 @@ test('a leak that has paused for more than five mean gaps is no rate, one of les
 
 test('sockets whose age is only a range do not count', () => {
   const ranges = times(100, (i) => socket({ lastAckReceivedMs: LIMIT + i * MINUTE, lastDataReceivedMs: 1e9 - i }));
-  assert.equal(arrivalsOf(ranges, LIMIT), undefined);
+  assert.equal(rateOfSockets(ranges), undefined);
 });
 
 test('no sockets have no rate', () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import { ageAtLeast } from '../../src/diagnose/ages.ts';
 import { correlate } from '../../src/diagnose/correlate.ts';
 import { ListenerIndex, matchListener } from '../../src/diagnose/listeners.ts';
 import type { Case } from '../../src/model/finding.ts';
@@ -17,6 +19,21 @@ import {
 } from '../helpers/model.ts';
 
 const LIMIT = 60_000;
+
+test('the sockets of a case come by age, the oldest first, and equal ones in the order of their descriptors', () => {
+  const age = fc.oneof(fc.nat(3), fc.nat(5000), fc.nat(2 ** 31));
+  fc.assert(
+    fc.property(fc.array(age, { minLength: 1, maxLength: 60 }), (ages) => {
+      const all = ages.map((milliseconds, i) => socket({ inode: 1000 + i, ...aged(milliseconds) }));
+      const [first] = casesOf({ sockets: all, processes: [process({ sockets: holding(...all) })] });
+      const expected = all.toSorted((a, b) => ageAtLeast(b) - ageAtLeast(a));
+      assert.deepEqual(
+        first?.sockets.map(({ inode }) => inode),
+        expected.map(({ inode }) => inode),
+      );
+    }),
+  );
+});
 const casesOf = (fields: Parameters<typeof snapshot>[0]): Case[] => correlate(snapshot(fields), LIMIT);
 
 function onlyCase(fields: Parameters<typeof snapshot>[0]): Case {

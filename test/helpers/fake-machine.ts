@@ -64,7 +64,7 @@ export type FakeData = {
   /** Runs before each call, so that the machine can change while it is looked at. */
   before?: (call: string, data: FakeData) => void;
   /** There is a BPF iterator, which shows everything so many times. */
-  bpf?: { again?: number };
+  bpf?: { again?: number; alone?: (inode: number, fd: number) => boolean };
   /** Sockets that are in no table and that somebody may hold; only BPF tells of them. */
   closed?: TcpSocket[];
   /** Whom the tool runs as. */
@@ -139,6 +139,12 @@ export class FakeMachine implements Machine {
     if (!this.data.bpf) throw new SystemError(NO_ANSWER, 'BPF was not asked for');
     const all = (this.data.namespaces ?? []).flatMap((it) => [...(it.sockets ?? []), ...(it.listeners ?? [])]);
     const byInode = new Map([...all, ...(this.data.closed ?? [])].map((it) => [it.inode, it]));
+    const { again = 1, alone } = this.data.bpf;
+    const fdsOf = new Map<number, number>();
+    for (const { sockets = new Map<number, number[]>() } of this.#processes)
+      for (const [inode, fds] of sockets) fdsOf.set(inode, (fdsOf.get(inode) ?? 0) + fds.length);
+    const isAlone = ({ inode, fd }: { inode: number; fd: number }): boolean =>
+      alone ? alone(inode, fd) : fdsOf.get(inode) === 1;
     const records = this.#processes.flatMap(({ pid, sockets = new Map<number, number[]>() }) =>
       [...sockets]
         .flatMap(([inode, fds]) => fds.map((fd) => ({ inode, fd })))
@@ -147,10 +153,9 @@ export class FakeMachine implements Machine {
           const it = byInode.get(inode);
           if (!it || (only !== undefined && pid !== only)) return [];
           const wanted = (states & (1 << TCP_STATE['state' in it ? it.state : 'LISTEN'])) !== 0;
-          return wanted ? [heldRecord(it, { pid, fd })] : [];
+          return wanted ? [heldRecord(it, { pid, fd }, { alone: isAlone({ inode, fd }) ? 1 : 0 })] : [];
         }),
     );
-    const { again = 1 } = this.data.bpf;
     return { bytes: new Uint8Array(Buffer.concat(Array.from({ length: again }, () => records).flat())), facts: FACTS };
   }
 

@@ -5,8 +5,13 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { HeldSource } from '../../src/kernel/bpf/held-source.ts';
-import { HeldRecords } from '../../src/parse/held-socket.ts';
+import { HeldSocketIterator } from '../../src/kernel/bpf/iterator.ts';
+import { KernelTypes } from '../../src/kernel/bpf/types.ts';
+import { evenRanges } from '../../src/kernel/fd-ranges.ts';
+import type { HeldAnswer } from '../../src/kernel/machine.ts';
+import { HELD_SIZE, HeldRecords } from '../../src/parse/held-socket.ts';
 import { stateMask } from '../../src/parse/inet-diag.ts';
+import { FACTS } from '../helpers/held.ts';
 import { type JsonReport, type JsonSocket, reportEverything, socketsAt, unclosed } from './cli.ts';
 import { missing, startProgram, startWorkload } from './workload.ts';
 
@@ -155,6 +160,79 @@ test('a pass can be made again and again, sees what is new, and can be limited t
       await first.stop();
     }
   }
+});
+
+test('threads that read a range of descriptors each find together what one pass finds', { skip }, async () => {
+  const request = { states: stateMask('CLOSE_WAIT', 'LISTEN') };
+  const workloads = [
+    await startWorkload('missing-close', { count: 300 }),
+    await startWorkload('inherited', { count: 50 }),
+    await startWorkload('unread', { count: 40, family: '6' }),
+  ];
+  const pids = new Set(workloads.flatMap(({ truth }) => truth.pids));
+  const found = ({ bytes, facts }: HeldAnswer): string[] => {
+    const records = new HeldRecords(bytes, facts);
+    return Array.from({ length: records.count }, (_, it) => it)
+      .filter((it) => pids.has(records.pid(it)))
+      .map((it) => `${records.pid(it)} ${records.fd(it)} ${records.inode(it)}`)
+      .sort();
+  };
+  try {
+    for (const kind of TYPED ? (['typed', 'generic'] as const) : (['generic'] as const)) {
+      const source = new HeldSource([kind]);
+      const expected = found(source.read(request));
+      assert.ok(expected.length >= 300 + 2 * 50 + 40, kind);
+      for (const ranges of [[{ from: 0 }], [{ from: 0, to: 40 }, { from: 40 }], evenRanges([300, 50, 40], 4)]) {
+        // Also where more come than were counted.
+        await source.readAhead(request, ranges, ranges.length === 1 ? 0 : 400);
+        assert.deepEqual(found(source.read(request)), expected, `${kind} ${ranges.length}`);
+      }
+      source.close();
+      assert.deepEqual(found(source.read(request)), expected);
+      source.close();
+    }
+  } finally {
+    for (const { stop } of workloads) await stop();
+  }
+});
+
+test('what does not fit into the room that was made comes in further pieces', { skip }, async () => {
+  const { truth, stop } = await startWorkload('missing-close', { count: 700 });
+  try {
+    const types = new KernelTypes();
+    const kind = TYPED ? ('typed' as const) : ('generic' as const);
+    const iterator = new HeldSocketIterator({ kind, states: stateMask('CLOSE_WAIT'), translatePids: false }, types);
+    const pieces = await iterator.readInThread(Buffer.alloc(300 * HELD_SIZE));
+    iterator.close();
+    assert.ok(pieces.length >= 3);
+    const records = new HeldRecords(new Uint8Array(Buffer.concat(pieces)), FACTS);
+    const fds = Array.from({ length: records.count }, (_, it) => it)
+      .filter((it) => records.pid(it) === truth.pid)
+      .map((it) => records.fd(it));
+    assert.equal(new Set(fds).size, 700);
+  } finally {
+    await stop();
+  }
+});
+
+test('a descriptor is alone unless it was inherited, duplicated or passed on', { skip }, async () => {
+  const source = new HeldSource(TYPED ? ['typed'] : ['generic']);
+  const alone = { 'missing-close': true, inherited: false } as const;
+  for (const [name, expected] of Object.entries(alone)) {
+    const { truth, stop } = await startWorkload(name, { count: 5 });
+    try {
+      const { bytes, facts } = source.read({ states: stateMask('CLOSE_WAIT') });
+      const records = new HeldRecords(bytes, facts);
+      const seen = Array.from({ length: records.count }, (_, it) => it)
+        .filter((it) => truth.pids.includes(records.pid(it)))
+        .map((it) => records.isAlone(it));
+      assert.ok(seen.length >= 5, name);
+      assert.deepEqual(new Set(seen), new Set([expected]), name);
+    } finally {
+      await stop();
+    }
+  }
+  source.close();
 });
 
 test('a report on one process knows the listeners of others', { skip }, async () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { InodeMap } from '../../src/model/inode-map.ts';
 import { TCP_STATE, type TcpSocket } from '../../src/model/socket.ts';
 import { COLUMNS, SocketRows, SocketTable, UNKNOWN } from '../../src/model/socket-table.ts';
 import { HELD_FIELD, HELD_SIZE, HeldRecords } from '../../src/parse/held-socket.ts';
@@ -10,10 +9,16 @@ import { endpoint, socket, sockets } from '../helpers/model.ts';
 
 const columnsOf = (table: SocketTable, row: number): Record<string, number> =>
   Object.fromEntries(
-    COLUMNS.flatMap((name) => (name === 'record' || name === 'holder' ? [] : [[name, table[name][row] ?? NaN]])),
+    COLUMNS.flatMap((name) => (['record', 'holder', 'fd'].includes(name) ? [] : [[name, table[name][row] ?? NaN]])),
   );
 
 const states = Object.values(TCP_STATE);
+
+function twice(record: Uint8Array): Uint8Array[] {
+  const other = record.slice();
+  other[HELD_FIELD.fd.offset + 3] = 0xff;
+  return [record, other];
+}
 
 test('a record gives the same row as the socket that is made of it', () => {
   const record = fc
@@ -26,24 +31,26 @@ test('a record gives the same row as the socket that is made of it', () => {
   fc.assert(
     fc.property(fc.array(record, { minLength: 1, maxLength: 6 }), fc.boolean(), (made, knowsEpoll) => {
       const facts = { ...FACTS, absent: knowsEpoll ? [] : ['inEpoll', 'awaited'] };
-      // Each twice, as a leak has many sockets with equal ends.
-      const records = new HeldRecords(new Uint8Array(Buffer.concat(made.flatMap((it) => [it, it]))), facts);
+      // Each twice, as a leak has many sockets that are alike: the second by a higher descriptor.
+      const records = new HeldRecords(new Uint8Array(Buffer.concat(made.flatMap(twice))), facts);
       const table = new SocketTable();
       const again = new SocketTable();
-      const numbers = Uint32Array.from({ length: records.count }, (_, number) => number);
-      const shared = new InodeMap();
-      shared.add(records.inode(0), 0);
-      assert.equal(records.addTo(table, numbers, shared), 0);
+      const holders: number[] = [];
+      for (let from = 0, to = 0; from < records.count; from = to) {
+        to = records.endOfLike(from);
+        assert.equal(records.addTo(table, from, to, from % 2 === 0 ? 812 : undefined).row, from);
+        holders.length = to;
+        holders.fill(from % 2 === 0 ? 812 : UNKNOWN, from);
+      }
       assert.equal(table.length, records.count);
-      for (const row of numbers) {
+      for (let row = 0; row < records.count; row++) {
         const it = records.socket(row);
         again.push(it);
         assert.deepEqual(columnsOf(table, row), columnsOf(again, row));
         assert.deepEqual(table.ends[table.end[row] ?? -1], again.ends[again.end[row] ?? -1]);
         assert.equal(table.addresses[table.peer[row] ?? -1], it.peer.address);
         assert.deepEqual(table.at(row)?.local, it.local);
-        const holder = records.isAlone(row) && !shared.has(it.inode ?? 0) ? records.pid(row) : UNKNOWN;
-        assert.equal(table.holder[row], holder);
+        assert.deepEqual([table.holder[row], table.fd[row]], [holders[row], records.fd(row)]);
       }
     }),
   );

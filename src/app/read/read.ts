@@ -8,7 +8,7 @@ import type { CaptureText } from '../../parse/captures/capture.ts';
 import { CAPTURE_FORMATS } from '../../parse/captures/row.ts';
 import { parseServices } from '../../parse/services.ts';
 import { applyFilter, type Filter } from '../filter.ts';
-import type { Look } from '../look.ts';
+import type { Look } from '../look-at.ts';
 import { captureSteps } from './advice.ts';
 import { countsOf, diagnoseCount } from './counts.ts';
 import { bestCommand } from './gaps.ts';

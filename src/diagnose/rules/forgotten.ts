@@ -3,7 +3,7 @@ import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
 import { mayBeCopies } from '../copies.ts';
 import { servingEvidence } from '../serving.ts';
-import { countReceptions } from '../traits.ts';
+import { countUnread } from '../traits.ts';
 
 /** Fewer idle outbound connections can be those of a pool, which keeps them on purpose. */
 const MANY_FOR_A_POOL = 10;
@@ -20,7 +20,7 @@ export const forgotten: Rule = {
     // Runtimes that know every connection edge-triggered, as Go does, know those too that they have forgotten.
     const watched = traits.interest === 'edge' ? direction === 'inbound' : (traits.interest ?? 'none') !== 'none';
     if (!dropped || watched) return { kind: 'no' };
-    const stillUnread = direction === 'inbound' && countReceptions(besides, (it) => it === 'unread') > 0;
+    const stillUnread = direction === 'inbound' && countUnread(besides) > 0;
     const conduct = conductOf(subject);
     const serving = servingEvidence(subject, conduct);
     const evidence: Evidence[] = [

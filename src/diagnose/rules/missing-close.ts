@@ -1,5 +1,6 @@
 import type { Case, Rule } from '../../model/finding.ts';
-import { SocketRows, type Sockets, UNKNOWN } from '../../model/socket-table.ts';
+import { nextWith } from '../../model/runs.ts';
+import { SocketRows, type Sockets, type SocketTable, UNKNOWN } from '../../model/socket-table.ts';
 import { plural } from '../../model/words.ts';
 import { conductOf } from '../conduct.ts';
 import { mayBeCopies } from '../copies.ts';
@@ -45,15 +46,17 @@ const MOSTLY = 0.8;
 /** Whether something was sent back on most: what was read has been answered. */
 function areAnswered({ sockets, direction }: Case): boolean {
   const { table, rows } = SocketRows.of(sockets);
-  const { bytesAcked, sendQueue } = table;
+  if (nextWith(UNKNOWN, table.bytesAcked, rows, 0, rows.length) < rows.length) return areAnsweredByTimes(sockets);
+  return direction !== 'outbound' && countAnswered(table, rows) >= MOSTLY * sockets.length;
+}
+
+function countAnswered({ bytesAcked, sendQueue }: SocketTable, rows: Uint32Array): number {
   let answered = 0;
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? 0;
-    const acked = bytesAcked[row] ?? UNKNOWN;
-    if (acked === UNKNOWN) return areAnsweredByTimes(sockets);
-    if (acked + known(sendQueue[row]) > SYN) answered++;
+    if ((bytesAcked[row] ?? 0) + known(sendQueue[row]) > SYN) answered++;
   }
-  return direction !== 'outbound' && answered >= MOSTLY * sockets.length;
+  return answered;
 }
 
 const known = (value: number = UNKNOWN): number => (value === UNKNOWN ? 0 : value);

@@ -7,7 +7,7 @@ import { ageAtLeast, areSettled } from '../ages.ts';
 import { askedConnections, askedForRequests } from '../asking.ts';
 import { type Conduct, conductOf, inVainAfter, isLoopAtRest } from '../conduct.ts';
 import { sleepEvidence } from '../sleep.ts';
-import { countReceptions } from '../traits.ts';
+import { countUnread } from '../traits.ts';
 import { areAllStuck, awaitsAnswer, silence, waitEvidence } from '../waits.ts';
 
 // The program does nothing that could read or close: somebody stopped it, or its threads wait for a lock, for a server
@@ -105,7 +105,7 @@ function isForRequests(subject: Case): boolean {
 
 /** A thread in poll may be the one that accepts, when others wait for a lock, no fewer than requests were begun. */
 function haveSomeInHand({ besides = [] }: Case, { blocked }: Conduct): boolean {
-  const begun = countReceptions(besides, (it) => it !== 'unread');
+  const begun = besides.length - countUnread(besides);
   return begun > 0 && begun <= blocked;
 }
 

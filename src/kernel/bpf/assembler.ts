@@ -18,7 +18,7 @@ const SOURCE_REGISTER = 0x08; // BPF_X
 const ALU64 = 0x07;
 const ALU = { add: 0x00, and: 0x50, leftShift: 0x60, rightShift: 0x70, move: 0xb0 } as const;
 const JUMP = 0x05;
-const CONDITION = { always: 0x00, equal: 0x10, notEqual: 0x50 } as const;
+const CONDITION = { always: 0x00, equal: 0x10, atLeast: 0x30, notEqual: 0x50, less: 0xa0 } as const;
 const CALL = 0x85;
 const LOAD_64 = 0x18; // BPF_LD | BPF_DW | BPF_IMM
 const PSEUDO_MAP_FD = 1;
@@ -111,6 +111,15 @@ export class Assembler {
 
   jumpIfNotEqual(dst: Register, operand: Operand, label: string): this {
     return this.#jump(CONDITION.notEqual, dst, operand, label);
+  }
+
+  /** Of numbers without a sign. */
+  jumpIfLess(dst: Register, operand: Operand, label: string): this {
+    return this.#jump(CONDITION.less, dst, operand, label);
+  }
+
+  jumpIfAtLeast(dst: Register, operand: Operand, label: string): this {
+    return this.#jump(CONDITION.atLeast, dst, operand, label);
   }
 
   label(name: string): this {

@@ -1,6 +1,6 @@
-import { readSync } from 'node:fs';
+import { readSync, readv } from 'node:fs';
 import { SystemError } from '../../model/errors.ts';
-import type { HeldField } from '../../parse/held-socket.ts';
+import { HELD_SIZE, type HeldField } from '../../parse/held-socket.ts';
 import * as libc from '../libc.ts';
 import { loadProgram } from './load.ts';
 import { type HeldProgramRequest, heldSocketProgram, MissingType } from './program.ts';
@@ -42,15 +42,32 @@ export class HeldSocketIterator {
     }
   }
 
-  /** All records of one pass, one behind the other (src/parse/held-socket.ts). */
-  read(): Uint8Array {
+  #begin(): number {
     const attributes = libc.allocate(8);
     attributes.bytes.fill(0).writeUInt32LE(this.#link, 0); // link_fd, flags
-    const iterator = libc.bpf(BPF_ITER_CREATE, attributes, 'ITER_CREATE');
+    return libc.bpf(BPF_ITER_CREATE, attributes, 'ITER_CREATE');
+  }
+
+  /** All records of one pass, one behind the other (src/parse/held-socket.ts). */
+  read(): Uint8Array {
+    const iterator = this.#begin();
     try {
       const bytes = readAll(iterator, this.#expected);
       this.#expected = bytes.length + READ_SIZE * 2;
       return bytes;
+    } finally {
+      libc.close(iterator);
+    }
+  }
+
+  /**
+   * The same, read by a thread of its own. They begin in `room`; what does not fit there comes in further pieces, in their
+   * order.
+   */
+  async readInThread(room: Buffer): Promise<Buffer[]> {
+    const iterator = this.#begin();
+    try {
+      return await readPieces(iterator, room);
     } finally {
       libc.close(iterator);
     }
@@ -83,6 +100,42 @@ function readAll(fd: number, expected: number): Uint8Array {
     }
   }
   throw new SystemError('EAGAIN', 'read BPF iterator');
+}
+
+/** As many records as the kernel gives in one read: with room for one more it stops before that one. */
+const ONE_READ = Math.floor((32_768 - 1) / HELD_SIZE) * HELD_SIZE;
+/** IOV_MAX in include/uapi/linux/uio.h */
+const MOST_READS = 1024;
+
+async function readPieces(fd: number, room: Buffer): Promise<Buffer[]> {
+  const pieces: Buffer[] = [];
+  for (let empty = 0; empty < MOST_EMPTY_READS; ) {
+    const piece = pieces.length === 0 ? room : Buffer.allocUnsafeSlow(room.length);
+    let length = 0;
+    let read = -1;
+    while (length < piece.length && read !== 0 && empty < MOST_EMPTY_READS) {
+      read = await readMuch(fd, piece.subarray(length));
+      if (read < 0) empty++;
+      else length += read;
+    }
+    pieces.push(piece.subarray(0, length));
+    if (read === 0) return pieces;
+  }
+  throw new SystemError('EAGAIN', 'read BPF iterator');
+}
+
+/** Many reads of the kernel's in one call; -1 where it pauses. */
+async function readMuch(fd: number, into: Buffer): Promise<number> {
+  const parts: Buffer[] = [];
+  for (let from = 0; from < into.length && parts.length < MOST_READS; from += ONE_READ)
+    parts.push(into.subarray(from, from + ONE_READ));
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  readv(fd, parts, (error, read) => {
+    if (!error) resolve(read);
+    else if (error.code === 'EAGAIN' || error.code === 'EINTR') resolve(-1);
+    else reject(new SystemError(error.code ?? 'EIO', 'read BPF iterator'));
+  });
+  return promise;
 }
 
 function createLink(program: number, pid: number | undefined): number {

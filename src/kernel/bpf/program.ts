@@ -13,7 +13,12 @@ export type HeldProgramRequest = {
   states: number;
   /** Number processes as the reader's pid namespace does, and not as the first one does. */
   translatePids: boolean;
+  /** Only of descriptors with these numbers. */
+  fds?: FdRange;
 };
+
+/** From the first to before the last, which is absent where there is no end. */
+export type FdRange = { from: number; to?: number };
 
 /** The program, and the fields that this kernel does not have: they are 0 in every record. */
 export type HeldProgram = { instructions: Uint8Array; absent: HeldField[] };
@@ -122,6 +127,7 @@ class Writer {
       .jumpIfEqual(FILE, { value: 0 }, 'out')
       .load(8, TASK, CTX, CONTEXT.task)
       .jumpIfEqual(TASK, { value: 0 }, 'out');
+    this.#outUnlessIn(this.#request.fds);
     if (this.#request.kind === 'typed') this.#findSocketTyped();
     else this.#findSocketGeneric();
     for (let offset = RECORD; offset < 0; offset += 8) asm.storeValue(8, FRAME, offset, 0);
@@ -151,6 +157,12 @@ class Writer {
       .move(0, { value: 0 })
       .exit();
     return { instructions: asm.assemble(), absent: this.#absent };
+  }
+
+  #outUnlessIn({ from, to }: FdRange = { from: 0 }): void {
+    if (from > 0 || to !== undefined) this.#asm.load(4, 1, CTX, CONTEXT.fd);
+    if (from > 0) this.#asm.jumpIfLess(1, { value: from }, 'out');
+    if (to !== undefined) this.#asm.jumpIfAtLeast(1, { value: to }, 'out');
   }
 
   /** SOCK becomes a pointer to struct tcp_sock of which the verifier knows, so that loads through it are plain. */

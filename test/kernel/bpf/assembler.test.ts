@@ -39,13 +39,21 @@ test('instructions are encoded as the kernel reads them', () => {
 
 test('jumps count instructions from the one behind them', () => {
   const program = new Assembler()
-    .jumpIfEqual(7, { value: 0 }, 'out') // if r7 == 0 goto +3
-    .jumpIfNotEqual(1, 8, 'out') // if r1 != r8 goto +2
-    .jump('out') // goto +1
+    .jumpIfEqual(7, { value: 0 }, 'out') // if r7 == 0 goto +5
+    .jumpIfNotEqual(1, 8, 'out') // if r1 != r8 goto +4
+    .jump('out') // goto +3
+    .jumpIfLess(1, { value: 256 }, 'out') // if r1 < 256 goto +2
+    .jumpIfAtLeast(1, { value: 512 }, 'out') // if r1 >= 512 goto +1
     .move(0, { value: 1 })
     .label('out')
     .exit();
-  assert.deepEqual(hex(program).slice(0, 3), ['1507030000000000', '5d81020000000000', '0500010000000000']);
+  assert.deepEqual(hex(program).slice(0, 5), [
+    '1507050000000000',
+    '5d81040000000000',
+    '0500030000000000',
+    'a501020000010000',
+    '3501010000020000',
+  ]);
 });
 
 test('a label must be placed, once', () => {

@@ -114,6 +114,36 @@ for (const kind of KINDS) {
   });
 }
 
+test('a program for a range of descriptors leaves those below and above alone, before it looks at a file', () => {
+  const JLT = 0xa5;
+  const JGE = 0x35;
+  const limits = (fds: HeldProgramRequest['fds']): [number, number][] =>
+    programOf({ ...(fds && { fds }) })
+      .slice(0, 9)
+      .flatMap(({ opcode, value }): [number, number][] => (opcode === JLT || opcode === JGE ? [[opcode, value]] : []));
+  assert.deepEqual(limits(undefined), []);
+  assert.deepEqual(limits({ from: 0 }), []);
+  assert.deepEqual(limits({ from: 0, to: 300 }), [[JGE, 300]]);
+  assert.deepEqual(limits({ from: 300 }), [[JLT, 300]]);
+  assert.deepEqual(limits({ from: 300, to: 600 }), [
+    [JLT, 300],
+    [JGE, 600],
+  ]);
+});
+
+test('a file that is referred to twice is that of a descriptor alone, by either way of counting', () => {
+  const compared = (memberOf: MemberOf): number[] => {
+    const store = (it: Instruction): boolean => it.opcode === 0x72 && it.offset === HELD_FIELD.alone.offset - HELD_SIZE;
+    const program = programOf({}, memberOf);
+    const at = program.findIndex(store);
+    return at < 0 ? [] : [program[at - 1]?.value ?? -1];
+  };
+  assert.deepEqual(compared(kernel()), [1]);
+  assert.deepEqual(compared(kernel(/f_ref/)), [2]);
+  assert.deepEqual(compared(kernel(/f_ref|f_count/)), []);
+  assert.deepEqual(heldSocketProgram(request(), kernel(/f_ref|f_count/)).absent, ['alone']);
+});
+
 test('the typed program loads through pointers that the verifier knows, the generic one copies', () => {
   assert.equal(calls(programOf({ kind: 'typed' }), 'probe_read_kernel'), 0);
   assert.equal(calls(programOf({ kind: 'typed' }), 'sock_from_file'), 1);
