@@ -9,7 +9,7 @@ import { InodeMap } from '../model/inode-map.ts';
 import type { ClosedButHeld } from '../model/snapshot.ts';
 import { TCP_STATE, type TcpSocket } from '../model/socket.ts';
 import { type SocketTable, UNKNOWN } from '../model/socket-table.ts';
-import { HeldRecords } from '../parse/held-socket.ts';
+import { HeldRecords, SIEVE_SIZE } from '../parse/held-socket.ts';
 import { stateMask } from '../parse/inet-diag.ts';
 import type { HeldCount, NamespaceReader } from './namespaces.ts';
 import { type CaptureOptions, type Found, YOUNG_WORTH_A_WALK } from './search.ts';
@@ -60,6 +60,7 @@ export class HeldReader {
       [...this.#counts.values()],
       { has: (inode) => this.#isHeld(inode) },
       this.#withOthers ? this.#others : undefined,
+      this.#machine.now() - (this.#options.begun ?? this.#machine.now()),
     );
   }
 
@@ -86,6 +87,7 @@ export class HeldReader {
     const wanted = this.#options.pids && new Set(this.#options.pids);
     const seen = new SeenDescriptors();
     const others: number[] = [];
+    const sieve = new Uint8Array(SIEVE_SIZE);
     this.#reader.sockets.reserve(records.count);
     for (let record = 0, end = 0; record < records.count; record = end) {
       end = records.endOfLike(record);
@@ -94,7 +96,11 @@ export class HeldReader {
       const isStuck = isWanted && records.state(record) === TCP_STATE.CLOSE_WAIT && records.isAlone(record);
       if (isStuck && seen.areNew(pid, records.fd(record))) {
         seen.add(pid, records.fd(end - 1));
-        this.#takeStuck(records, record, end);
+        for (let from = record, to = 0; from < end; from = to + 1) {
+          to = records.nextSeen(sieve, from, end);
+          if (to > from) this.#takeStuck(records, from, to);
+          if (to < end) others.push(to);
+        }
         continue;
       }
       for (let it = record; it < end; it++) if (seen.add(pid, records.fd(it)) && isWanted) others.push(it);
@@ -114,10 +120,7 @@ export class HeldReader {
     else for (let it = row; it < end; it++) this.#noteStanding(pid, standingAt(sockets, it, this.#stuckAfterMs));
   }
 
-  /**
-   * Takes sockets of which several descriptors may come, or that are not stuck. One that a descriptor held alone may have got a
-   * second one while the pass was under way.
-   */
+  /** Takes sockets of which several descriptors may come, or that are not stuck. */
   #takeOthers(records: HeldRecords, numbers: readonly number[]): void {
     const { sockets } = this.#reader;
     const known = new Set<number>();

@@ -21,10 +21,10 @@ export const withSource = <T extends CaptureOptions & Where>(options: T): T =>
 /** Takes a snapshot of this machine, or of the recording in the folder `from`. */
 export async function capture(options: CaptureOptions & Where = {}): Promise<Snapshot> {
   const machine = await machineOf(options);
-  const begun = machine.now();
   try {
-    const [{ captureFrom }] = await Promise.all([import('./capture.ts'), readAhead(machine, options)]);
-    return captureFrom(machine, { ...withSource(options), begun });
+    // Without reading ahead: the threads of libuv are those of the program that this is a part of.
+    const { captureFrom } = await import('./capture.ts');
+    return captureFrom(machine, withSource(options));
   } finally {
     machine.close?.();
   }

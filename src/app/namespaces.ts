@@ -90,9 +90,17 @@ export class NamespaceReader {
    * that count more sockets than were seen, or that a connection waits in to be accepted. Gives what it has added, but
    * for listeners: those of processes that were not looked at.
    */
-  readUnheld(counts: readonly HeldCount[], seen: Pick<InodeMap, 'has'>, others: TcpSocket[] | undefined): TcpSocket[] {
+  readUnheld(
+    counts: readonly HeldCount[],
+    seen: Pick<InodeMap, 'has'>,
+    others: TcpSocket[] | undefined,
+    agoMs = 0,
+  ): TcpSocket[] {
     const unheld: TcpSocket[] = [];
     const isSeen = ({ inode }: TcpSocket | Listener): boolean => inode !== undefined && seen.has(inode);
+    // What has come into its state since the pass may well have a descriptor that was not seen.
+    const hasJustCome = ({ inode, state, lastAckReceivedMs = agoMs }: TcpSocket): boolean =>
+      inode !== undefined && state === 'CLOSE_WAIT' && lastAckReceivedMs < agoMs;
     const waiting = new Set(this.listeners.flatMap(({ netns, queue }) => (queue > 0 ? netns : [])));
     const held = new Map(counts.map(({ netns, sockets }) => [netns, sockets]));
     const known = new Set(this.namespaces.map(({ id }) => id));
@@ -112,7 +120,7 @@ export class NamespaceReader {
       const table = this.#askBeside(namespace, others ? OTHERS | CLOSE_WAIT | LISTEN : CLOSE_WAIT, true);
       for (const listener of table?.listeners ?? []) if (!isSeen(listener)) this.listeners.push(listener);
       for (const socket of table?.sockets ?? []) {
-        if (socket.timer === 'timewait' || isSeen(socket)) continue;
+        if (socket.timer === 'timewait' || isSeen(socket) || hasJustCome(socket)) continue;
         (socket.state === 'CLOSE_WAIT' ? this.sockets : others)?.push(socket);
         unheld.push(socket);
       }

@@ -8,8 +8,8 @@ import { type SocketTable, UNKNOWN } from '../model/socket-table.ts';
 /** The sockets in CLOSE_WAIT of a table by the processes that hold them. */
 export class StuckInTable implements StuckSockets {
   readonly #sockets: SocketTable;
-  /** Of processes that alone hold some: the row of the first one, and whether something lies unread on any. */
-  readonly #alone = new Map<number, { first: number; unread: boolean }>();
+  /** Of processes that alone hold some: between which rows, and whether something lies unread on any. */
+  readonly #alone = new Map<number, { first: number; last: number; unread: boolean }>();
   /** Those that several may hold: 1 where something lies unread. */
   readonly #others: InodeMap;
 
@@ -31,14 +31,16 @@ export class StuckInTable implements StuckSockets {
   }
 
   #addAlone(pid: number, rows: Uint32Array): void {
-    const known = this.#alone.get(pid) ?? { first: rows[0] ?? 0, unread: false };
+    const known = this.#alone.get(pid) ?? { first: rows[0] ?? 0, last: 0, unread: false };
+    known.last = rows.at(-1) ?? 0;
     known.unread ||= nextUnread(this.#sockets.recvQueue, rows) < rows.length;
     this.#alone.set(pid, known);
   }
 
   *inodesOf({ pid, sockets }: Process): IterableIterator<number> {
-    const { state, inode, holder, length } = this.#sockets;
-    for (let row = this.#alone.get(pid)?.first ?? length; row < length; row++) {
+    const { state, inode, holder } = this.#sockets;
+    const { first = 0, last = -1 } = this.#alone.get(pid) ?? {};
+    for (let row = first; row <= last; row++) {
       if (holder[row] === pid && state[row] === TCP_STATE.CLOSE_WAIT) yield inode[row] ?? 0;
     }
     if (this.#others.size > 0) for (const it of sockets?.keys() ?? []) if (this.#others.has(it)) yield it;

@@ -1,6 +1,6 @@
 import type { Case, Direction, PeerGroup } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
-import { endOfRun, together } from '../model/runs.ts';
+import { endOfRun, NumberList } from '../model/runs.ts';
 import type { Listener } from '../model/socket.ts';
 import { SocketRows, type SocketTable, UNKNOWN } from '../model/socket-table.ts';
 import { agesOf, countStandings, isFalling, type Standings } from './ages.ts';
@@ -41,9 +41,8 @@ const ANY_PORT = 0;
 export class CaseBuilder {
   readonly #context: CaseContext;
   readonly #who: Pick<Case, 'kind' | 'process' | 'listener'>;
-  /** The rows, in the order in which they came. */
-  readonly #chunks: Uint32Array[] = [];
-  #size = 0;
+  /** In the order in which they came. */
+  readonly #rows = new NumberList();
   #sorted: SocketRows | undefined;
   readonly #listeners = new Set<Listener>();
   /** By the number of the address, and the port. */
@@ -61,7 +60,7 @@ export class CaseBuilder {
   }
 
   get size(): number {
-    return this.#size;
+    return this.#rows.length;
   }
 
   add(row: number): void {
@@ -73,8 +72,7 @@ export class CaseBuilder {
   addRows(rows: Uint32Array, { stuck, maybe }: Standings): void {
     const { table, ways } = this.#context;
     const { length } = rows;
-    this.#chunks.push(rows);
-    this.#size += length;
+    this.#rows.add(rows);
     this.#stuck += stuck;
     this.#maybeStuck += maybe;
     for (let from = 0, to = 0; from < length; from = to) {
@@ -134,9 +132,7 @@ export class CaseBuilder {
   /** Adds what another one has gathered of the same process, without looking at its sockets again. */
   addAll(other: CaseBuilder): void {
     // In the order of their ages, where another one has looked at those.
-    if (other.#sorted) this.#chunks.push(other.#sorted.rows);
-    else this.#chunks.push(...other.#chunks);
-    this.#size += other.#size;
+    this.#rows.add(other.#sorted?.rows ?? other.#rows.numbers);
     this.#stuck += other.#stuck;
     this.#maybeStuck += other.#maybeStuck;
     this.#inbound += other.#inbound;
@@ -198,7 +194,7 @@ export class CaseBuilder {
 
   /** `elsewhere`: connections of the process that were not added here; absent when nobody counted. */
   build(elsewhere: number | undefined): Case {
-    const sockets = oldestFirst(new SocketRows(this.#context.table, together(this.#chunks)));
+    const sockets = oldestFirst(new SocketRows(this.#context.table, this.#rows.numbers));
     this.#sorted = sockets;
     const uid = this.#who.process ? undefined : sockets.at(0)?.uid;
     const [listener] = this.#listeners;

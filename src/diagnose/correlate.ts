@@ -63,7 +63,7 @@ function gather(snapshot: Snapshot, stuckAfterMs: number): Gathered {
 
   for (let from = 0, to = 0; from < rows.length; from = to) {
     to = endOfRun(table.state, rows, from, rows.length);
-    if (table.state[rows[from] ?? 0] === TCP_STATE.CLOSE_WAIT) builders.add(rows.subarray(from, to), others);
+    if (table.state[rows[from] ?? 0] === TCP_STATE.CLOSE_WAIT) builders.add(rows, from, to, others);
     else for (const row of rows.subarray(from, to)) others?.add(table.at(row), wayOf(context, row).inbound);
   }
   return {
@@ -113,13 +113,13 @@ class Builders {
   }
 
   /** Adds sockets in CLOSE_WAIT. Of most the table knows who alone holds them. */
-  add(rows: Uint32Array, others: OtherConnections | undefined): void {
+  add(rows: Uint32Array, begin: number, end: number, others: OtherConnections | undefined): void {
     const { table, processes } = this.#context;
-    for (let from = 0, to = 0; from < rows.length; from = to) {
-      to = endOfRun(table.holder, rows, from, rows.length);
+    for (let from = begin, to = 0; from < end; from = to) {
+      to = endOfRun(table.holder, rows, from, end);
       const process = processes.get(table.holder[rows[from] ?? 0] ?? UNKNOWN);
-      if (process) this.#heldBy(process).add(rows.subarray(from, to));
-      else for (const row of rows.subarray(from, to)) this.#addOne(row, others);
+      if (process) this.#heldBy(process).addRows(rows, from, to);
+      else for (let place = from; place < to; place++) this.#addOne(rows[place] ?? 0, others);
     }
   }
 
@@ -129,7 +129,7 @@ class Builders {
     const inode = table.inode[row];
     const process = table.holder[row] === UNKNOWN ? holders.primary(inode, listener) : undefined;
     others?.addShared(inode, process);
-    if (process) this.#heldBy(process).add(Uint32Array.of(row));
+    if (process) this.#heldBy(process).add(row);
     else this.#of(row, listener).add(row);
   }
 
@@ -168,8 +168,6 @@ const MANY_AT_ONE_END = 3;
 const UNPRIVILEGED = 1024;
 /** More different ports than this need not be remembered. */
 const ENOUGH_PORTS = 64;
-/** Nor need more connections of one run be looked at: outbound ones would long have shown a port again. */
-const ENOUGH_ROWS = 1000;
 
 /** How connections came about, by the number of their local end. */
 function waysOf(sockets: SocketRows, index: ListenerIndex): Way[] {
@@ -197,7 +195,7 @@ function endsWithoutListener(sockets: SocketRows, concerned: readonly boolean[])
     const name = names[end];
     if (!concerned[end] || name === undefined) continue;
     const known = remembered(found, name, () => ({ ports: new Set<number>(), against: false }));
-    known.against ||= speakAgainst(known.ports, table.peerPort, rows.subarray(from, Math.min(to, from + ENOUGH_ROWS)));
+    known.against ||= speakAgainst(known.ports, table.peerPort, rows.subarray(from, to));
   }
   return names.flatMap((name, end) =>
     (found.get(name)?.ports.size ?? 0) >= MANY_AT_ONE_END && !found.get(name)?.against ? end : [],

@@ -1,6 +1,6 @@
 import type { Case, Connection, Interest, Traits } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
-import { endOfEqual, endOfRun, together } from '../model/runs.ts';
+import { endOfEqual, endOfRun, NumberList } from '../model/runs.ts';
 import type { TcpSocket } from '../model/socket.ts';
 import { SocketRows } from '../model/socket-table.ts';
 import { countStandings, STANDING, type Standings } from './ages.ts';
@@ -16,7 +16,7 @@ export type Elsewhere = { connections: number; siblings: Connection[] } | undefi
 
 const YOUNG: Standings = { stuck: 0, maybe: 0 };
 
-type Pieces = { pieces: Uint32Array[]; maybe: number; traits: Traits };
+type Gathered = { rows: NumberList; maybe: number; traits: Traits };
 
 /** Sockets that the kernel says the same of, and that came about on one side. */
 type Sort = Lot & { traits: Traits };
@@ -28,24 +28,26 @@ type Sort = Lot & { traits: Traits };
 export class HeldSockets {
   readonly #context: CaseContext;
   readonly #process: Process;
-  /** Rows in the table of the context, in pieces. */
-  readonly #pieces: Uint32Array[] = [];
-  #size = 0;
+  /** In the table of the context. */
+  readonly #rows = new NumberList();
 
   constructor(context: CaseContext, process: Process) {
     this.#context = context;
     this.#process = process;
   }
 
-  add(rows: Uint32Array): void {
-    this.#pieces.push(rows);
-    this.#size += rows.length;
+  add(row: number): void {
+    this.#rows.push(row);
+  }
+
+  addRows(rows: Uint32Array, from: number, to: number): void {
+    this.#rows.add(rows, from, to);
   }
 
   /** All in one case. */
   whole(elsewhere: Elsewhere): Case {
     const { table, stuckAfterMs } = this.#context;
-    const rows = together(this.#pieces);
+    const rows = this.#rows.numbers;
     return this.#build(this.#builder(rows, countStandings(table, stuckAfterMs, rows)), elsewhere);
   }
 
@@ -68,54 +70,54 @@ export class HeldSockets {
   /** In the order in which the first of each sort came; `inbound` are the inbound stuck sockets of all sorts. */
   #sort(elsewhere: Elsewhere): { sorts: Sort[]; young: Lot[]; inbound: SocketRows } {
     const { table } = this.#context;
-    const rows = together(this.#pieces);
+    const rows = this.#rows.numbers;
     const kinds = kindsOf(this.#process, this.#context, table, rows);
-    const stuck: Uint32Array[] = [];
-    const stuckKinds: Uint32Array[] = [];
-    const inbound: Uint32Array[] = [];
-    const young: { in: Uint32Array[]; out: Uint32Array[] } = { in: [], out: [] };
+    const stuck = new NumberList(rows.length);
+    const stuckKinds = new NumberList(rows.length);
+    const inbound = new NumberList(rows.length);
+    const young = { in: new NumberList(), out: new NumberList() };
     for (let from = 0, to = 0; from < rows.length; from = to) {
       to = endOfEqual(kinds, from, rows.length);
       const isYoung = standingOfKind(kinds[from] ?? 0) === STANDING.young;
       if (!isYoung) {
-        stuck.push(rows.subarray(from, to));
-        stuckKinds.push(kinds.subarray(from, to));
+        stuck.add(rows, from, to);
+        stuckKinds.add(kinds, from, to);
       }
       for (let first = from, next = 0; first < to; first = next) {
         next = endOfRun(table.end, rows, first, to);
         const cameIn = wayOf(this.#context, rows[first] ?? 0).inbound;
-        if (isYoung) young[cameIn ? 'in' : 'out'].push(rows.subarray(first, next));
-        else if (cameIn) inbound.push(rows.subarray(first, next));
+        if (isYoung) young[cameIn ? 'in' : 'out'].add(rows, first, next);
+        else if (cameIn) inbound.add(rows, first, next);
       }
     }
     return {
-      sorts: this.#sorts(together(stuck), together(stuckKinds), elsewhere),
+      sorts: this.#sorts(stuck.numbers, stuckKinds.numbers, elsewhere),
       young: [this.#lot(true, young.in), this.#lot(false, young.out)].filter(({ sockets }) => sockets.size > 0),
-      inbound: new SocketRows(table, together(inbound)),
+      inbound: new SocketRows(table, inbound.numbers),
     };
   }
 
-  #lot(inbound: boolean, pieces: readonly Uint32Array[]): Lot {
-    return { inbound, sockets: this.#builder(together(pieces), YOUNG) };
+  #lot(inbound: boolean, { numbers }: NumberList): Lot {
+    return { inbound, sockets: this.#builder(numbers, YOUNG) };
   }
 
   #sorts(stuck: Uint32Array, kinds: Uint32Array, elsewhere: Elsewhere): Sort[] {
     const legs = this.#legs(stuck, elsewhere);
     const sides = sidesOf(this.#context, stuck);
-    const sorts = new Map<number, Pieces>();
-    const alike = new Map<number, Pieces>();
+    const sorts = new Map<number, Gathered>();
+    const alike = new Map<number, Gathered>();
     const add = (from: number, to: number): void => {
       const leg = legs?.get(this.#context.table.at(stuck[from] ?? 0) as TcpSocket);
       const [side = 0, kind = 0] = [sides[from], kinds[from]];
       const sort = remembered(alike, (side * MOST_KINDS + kind) * 2 + (leg ? 1 : 0), () => {
         const traits = traitsOf(kind);
         return remembered(sorts, side * KINDS + kindOf(traits, leg !== undefined), () => ({
-          pieces: [],
+          rows: new NumberList(),
           maybe: 0,
           traits: { ...traits, ...(leg && { legs: [] }) },
         }));
       });
-      sort.pieces.push(stuck.subarray(from, to));
+      sort.rows.add(stuck, from, to);
       if (standingOfKind(kind) === STANDING.maybe) sort.maybe += to - from;
       if (leg) sort.traits.legs?.push(leg);
     };
@@ -126,8 +128,7 @@ export class HeldSockets {
         add(first, next);
       }
     }
-    return [...sorts.values()].map(({ pieces, maybe, traits }) => {
-      const rows = together(pieces);
+    return [...sorts.values()].map(({ rows: { numbers: rows }, maybe, traits }) => {
       const sockets = this.#builder(rows, { stuck: rows.length - maybe, maybe });
       return { inbound: wayOf(this.#context, rows[0] ?? 0).inbound, sockets, traits };
     });
@@ -157,7 +158,7 @@ export class HeldSockets {
   }
 
   #build(builder: CaseBuilder, elsewhere: Elsewhere): Case {
-    const others = this.#size - builder.size;
+    const others = this.#rows.length - builder.size;
     const subject = builder.build(elsewhere && elsewhere.connections + others);
     return { ...subject, ...(elsewhere && { siblings: elsewhere.siblings }) };
   }

@@ -7,6 +7,9 @@ import { SocketRows } from '../model/socket-table.ts';
 import { formatDuration, formatEndpoint, formatNumber, plural } from '../model/words.ts';
 import type { ListenerIndex } from './listeners.ts';
 
+/** So many sockets are found by looking through the column for each. */
+const FEW = 8;
+
 /** Says what the threads of processes wait for, in terms of connections. */
 export class WaitReader {
   readonly #snapshot: Snapshot;
@@ -77,11 +80,16 @@ export class WaitReader {
         for (const { wait } of process.threadList ?? []) waitedOn.add(inodes.get(wait?.fd ?? -1) ?? -1);
       }
       const found = new Map<number, TcpSocket>();
+      const add = (inode: number, row: number): void => {
+        const socket = table.at(row);
+        if (socket) found.set(inode, socket);
+      };
       const { table, rows } = SocketRows.of(this.#snapshot.sockets);
-      for (const inode of waitedOn) {
-        const place = inode > 0 ? nextWith(inode, table.inode, rows, 0, rows.length) : rows.length;
-        const it = table.at(rows[place] ?? -1);
-        if (it) found.set(inode, it);
+      waitedOn.delete(-1);
+      if (waitedOn.size > FEW) {
+        for (const row of rows) add(table.inode[row] ?? 0, waitedOn.has(table.inode[row] ?? 0) ? row : -1);
+      } else {
+        for (const inode of waitedOn) add(inode, rows[nextWith(inode, table.inode, rows, 0, rows.length)] ?? -1);
       }
       this.#sockets = found;
     }

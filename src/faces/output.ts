@@ -21,12 +21,15 @@ export function standardOutput(): Output {
   }
 }
 
+const NOTHING = new Uint8Array();
+
 class DirectOutput implements Output {
   readonly isTTY = false;
   readonly columns = 80;
   readonly #fd: number;
   readonly #listeners: ((error: NodeJS.ErrnoException) => void)[] = [];
   #stream: NodeJS.WriteStream | undefined;
+  #failed = false;
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -37,7 +40,7 @@ class DirectOutput implements Output {
   }
 
   write(chunk: string | Uint8Array, done?: () => void): void {
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    const bytes = this.#failed ? NOTHING : typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
     const left = this.#stream ? bytes : this.#writeNow(bytes);
     if (left.length === 0) done?.();
     else this.#later().write(left, done);
@@ -53,7 +56,11 @@ class DirectOutput implements Output {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EINTR') continue;
         if (code === 'EAGAIN') return left; // whoever gave us the pipe does not let it wait
-        for (const listener of this.#listeners) listener(error as NodeJS.ErrnoException);
+        // As a stream tells of it: later, when the command has ended and its exit code is known.
+        this.#failed = true;
+        setImmediate(() => {
+          for (const listener of this.#listeners) listener(error as NodeJS.ErrnoException);
+        });
         return left.subarray(left.length);
       }
     }
@@ -68,6 +75,6 @@ class DirectOutput implements Output {
   }
 
   get isDone(): boolean {
-    return this.#stream === undefined;
+    return this.#stream === undefined && !this.#failed;
   }
 }

@@ -97,7 +97,8 @@ export class LiveMachine implements Machine {
     try {
       await this.#held.readAhead(request, evenRanges(this.#fdCounts(), threads), sockets);
     } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
+      // Of RangeError: so much memory at once is not to be had.
+      if (!(error instanceof SystemError || error instanceof RangeError)) throw error;
     }
   }
 

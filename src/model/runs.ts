@@ -26,15 +26,46 @@ export function nextWith(value: number, column: Uint32Array, rows: Uint32Array, 
   return place;
 }
 
-/** Puts pieces of lists together. */
-export function together(pieces: readonly Uint32Array[]): Uint32Array {
-  const [only] = pieces;
-  if (only && pieces.length === 1) return only;
-  const all = new Uint32Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
+/** A list of numbers that grows by pieces of others: of runs that may be long, or of one each. */
+export class NumberList {
+  #numbers: Uint32Array<ArrayBuffer>;
+  #size = 0;
+
+  /** With the number that will come it need not grow. */
+  constructor(expected = 16) {
+    this.#numbers = new Uint32Array(expected);
   }
-  return all;
+
+  get length(): number {
+    return this.#size;
+  }
+
+  /** Adds those of another list from one place to before another. */
+  add(numbers: Uint32Array, from = 0, to = numbers.length): void {
+    this.#reserve(to - from);
+    // A view is an object, which for each of 100,000 numbers takes longer than all else.
+    if (to - from > SHORT) this.#numbers.set(numbers.subarray(from, to), this.#size);
+    else for (let place = from; place < to; place++) this.#numbers[this.#size + place - from] = numbers[place] ?? 0;
+    this.#size += to - from;
+  }
+
+  push(number: number): void {
+    this.#reserve(1);
+    this.#numbers[this.#size++] = number;
+  }
+
+  #reserve(more: number): void {
+    const { length } = this.#numbers;
+    if (this.#size + more <= length) return;
+    const larger = new Uint32Array(Math.max(this.#size + more, length * 2));
+    larger.set(this.#numbers);
+    this.#numbers = larger;
+  }
+
+  /** As it is now. */
+  get numbers(): Uint32Array {
+    return this.#numbers.subarray(0, this.#size);
+  }
 }
+
+const SHORT = 32;

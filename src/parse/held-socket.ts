@@ -15,7 +15,7 @@ const FIELDS = [
   ['inode', 4],
   ['netns', 4],
   ['family', 1],
-  /** 1 when nothing but this descriptor refers to the file; 0 also where that is not known. */
+  /** 1 when the file is referred to once, by this entry of a descriptor table; 0 also where that is not known. */
   ['alone', 1],
   ['state', 1],
   /** 1 when the file is in an epoll set (file.f_ep). */
@@ -109,6 +109,9 @@ const AWAITED = HELD_FIELD.awaited.offset;
 const PENDING_TIMER = HELD_FIELD.pendingTimer.offset;
 const KEEPALIVE_PENDING = HELD_FIELD.keepalivePending.offset;
 
+/** Bytes of a sieve of inodes: those of 16 million sockets that are made one after the other each have a bit of their own. */
+export const SIEVE_SIZE = 2 ** 21;
+
 /** The records of one pass. */
 export class HeldRecords {
   readonly count: number;
@@ -199,7 +202,7 @@ export class HeldRecords {
     return { address: this.#address(record, REMOTE_ADDRESS), port: this.#remotePort(record) };
   }
 
-  /** Whether no other descriptor is known to refer to the same socket. */
+  /** Whether no other entry of a descriptor table refers to the same socket. Processes may share a table. */
   isAlone(record: number): boolean {
     return this.bytes[record * HELD_SIZE + ALONE] === 1;
   }
@@ -227,6 +230,24 @@ export class HeldRecords {
     return next;
   }
 
+  /**
+   * The first record from one on whose socket may have come before, or `to`; all before it are put into the sieve. A file with one
+   * descriptor can come twice all the same: in a table that processes share, or when it is moved while the pass is under way.
+   */
+  nextSeen(sieve: Uint8Array, from: number, to: number): number {
+    const { words } = this;
+    let record = from;
+    for (; record < to; record++) {
+      const inode = words[record * WORDS + INODE] ?? 0;
+      const place = (inode >>> 3) & (SIEVE_SIZE - 1);
+      const bits = sieve[place] ?? 0;
+      const bit = 1 << (inode & 7);
+      if ((bits & bit) !== 0) break;
+      sieve[place] = bits | bit;
+    }
+    return record;
+  }
+
   /** Of two places in words. Of IPv4 the further words of an address are 0. */
   #hasSameLocal(first: number, at: number): boolean {
     const { words } = this;
@@ -240,8 +261,8 @@ export class HeldRecords {
   }
 
   /**
-   * Adds like records to a table: the row of the first, and what none is younger than in CLOSE_WAIT. `holder` alone holds them,
-   * if that is known.
+   * Adds like records to a table: the row of the first, and what none is younger than in CLOSE_WAIT, -1 where that is not clear.
+   * `holder` alone holds them, if that is known.
    */
   addTo(table: SocketTable, from: number, to: number, holder = UNKNOWN): { row: number; atLeastMs: number } {
     const row = table.add(this, to - from);
@@ -266,6 +287,7 @@ export class HeldRecords {
     let peerWord = -1;
     let peerNumber = 0;
     let youngestMs = UNKNOWN;
+    let wrapped = false;
     for (let it = first, to = row; it < end; it++, to++) {
       const from = it * WORDS;
       record[to] = it;
@@ -282,8 +304,8 @@ export class HeldRecords {
       lastAckReceivedMs[to] = ack;
       lastDataReceivedMs[to] = data;
       lastDataSentMs[to] = elapsed(now, words[from + LAST_DATA_SENT] ?? 0, tickMs);
-      if (ack > data) youngestMs = 0;
-      else if (ack < youngestMs) youngestMs = ack;
+      if (ack > data) wrapped = true;
+      if (ack < youngestMs) youngestMs = ack;
       let unread = ((words[from + RECEIVE_NEXT] ?? 0) - (words[from + COPIED_SEQUENCE] ?? 0)) | 0;
       if (unread < 0) unread = 0;
       recvQueue[to] = unread;
@@ -291,7 +313,7 @@ export class HeldRecords {
       bytesAcked[to] = words[from + BYTES_ACKED] ?? 0;
       bytesReceived[to] = words[from + BYTES_RECEIVED] ?? 0;
     }
-    return youngestMs;
+    return wrapped ? -1 : youngestMs;
   }
 
   #endsIn(table: SocketTable): KnownEnds {

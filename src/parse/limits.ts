@@ -91,7 +91,14 @@ const isTable = (value: unknown): value is Record<string, unknown> =>
 
 const entriesOf = (table: unknown): [string, unknown][] => (isTable(table) ? Object.entries(table) : []);
 
-const shown = (value: unknown): string => (typeof value === 'string' ? JSON.stringify(value) : String(value));
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  try {
+    return String(value);
+  } catch {
+    return 'a table'; // with a setting called toString
+  }
+}
 
 /** Numbers of TOML mean what their digits do as a text: seconds, a count, a share. */
 function readValue({ kind, off }: Setting, value: unknown): number | undefined {

@@ -93,6 +93,21 @@ test('a descriptor that was alone when it was seen, and is shared by the time th
   assert.deepEqual([finding?.subject.process?.pid, finding?.subject.coHolders[0]?.sockets], [812, 3]);
 });
 
+test('two processes with one descriptor table hold each of its sockets once, although the kernel knows of one reference', () => {
+  const shared = sockets(40);
+  const { snapshot } = look({
+    processes: [
+      { pid: 812, sockets: holding(...shared) },
+      { pid: 813, sockets: holding(...shared) },
+    ],
+    namespaces: [{ sockets: shared }],
+    bpf: { alone: () => true },
+  });
+  assert.equal(snapshot.sockets.length, 40);
+  const [finding, ...more] = diagnose(snapshot).findings;
+  assert.deepEqual([finding?.subject.coHolders[0]?.sockets, more.length], [40, 0]);
+});
+
 /** True for the first descriptor of each socket. */
 function seenFirst(): (inode: number) => boolean {
   const seen = new Set<number>();

@@ -20,6 +20,15 @@ import {
 
 const LIMIT = 60_000;
 
+test('a port that comes again speaks against inbound connections, wherever it stands', () => {
+  const at = (i: number): string => `10.0.0.5:${i < 1200 ? 20_000 + i : 443}`;
+  const all = times(1500, (i) => socket({ inode: 1000 + i, peer: endpoint(at(i)) }));
+  const held = [process({ sockets: holding(...all) })];
+  assert.equal(onlyCase({ sockets: all, processes: held, listeners: [] }).direction, 'outbound');
+  const others = all.slice(0, 1200);
+  assert.equal(onlyCase({ sockets: others, processes: held, listeners: [] }).direction, 'inbound');
+});
+
 test('the sockets of a case come by age, the oldest first, and equal ones in the order of their descriptors', () => {
   const age = fc.oneof(fc.nat(3), fc.nat(5000), fc.nat(2 ** 31));
   fc.assert(

@@ -32,6 +32,13 @@ test('a reader that goes away early is no error', async () => {
   assert.deepEqual([stdout, stderr], [HELP.slice(0, 5), 'code 0\n']);
 });
 
+test('a reader that is gone changes no exit code', async () => {
+  const { stderr } = await shell('{ sleep 0.3; "$0" "$1" no-such-command; echo "code $?" >&2; } | true');
+  assert.match(stderr, /code 2\n$/);
+  const dryRun = '{ sleep 0.3; "$0" "$1" tune --apply tcp_keepalive_time=601; echo "code $?" >&2; } | true';
+  assert.match((await shell(dryRun)).stderr, /code 10\n$/);
+});
+
 test('a full disk is an error', async () => {
   const { stderr } = await shell('"$0" "$1" --help > /dev/full; echo "code $?" >&2');
   assert.match(stderr, /could not be written: ENOSPC \[OUTPUT_FAILED\]\ncode 2\n$/);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { endOfEqual, endOfRun, nextWith, together } from '../../src/model/runs.ts';
+import { endOfEqual, endOfRun, NumberList, nextWith } from '../../src/model/runs.ts';
 
 const few = fc.array(fc.nat(2), { minLength: 1, maxLength: 30 }).map((values) => Uint32Array.from(values));
 
@@ -39,13 +39,18 @@ test('the next row with a value is found as a list finds it', () => {
   );
 });
 
-test('pieces are put together in their order', () => {
+test('a list that grows by pieces and single numbers has them in their order', () => {
+  const long = fc.integer({ min: 1, max: 200 }).map((length) => Uint32Array.from({ length }, (_, i) => i * 7));
   fc.assert(
-    fc.property(fc.array(few, { maxLength: 5 }), (pieces) => {
-      assert.deepEqual(
-        [...together(pieces)],
-        pieces.flatMap((piece) => [...piece]),
-      );
+    fc.property(fc.array(fc.oneof(few, long), { maxLength: 6 }), fc.nat(40), (pieces, expected) => {
+      const list = new NumberList(expected);
+      for (const piece of pieces) {
+        list.add(piece);
+        list.push(piece.length);
+        list.add(piece, piece.length >> 1, piece.length);
+      }
+      const all = pieces.flatMap((it) => [...it, it.length, ...it.subarray(it.length >> 1)]);
+      assert.deepEqual([[...list.numbers], list.length], [all, all.length]);
     }),
   );
 });

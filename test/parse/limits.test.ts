@@ -118,6 +118,11 @@ test('a warning that would come after critical is refused, and both sources are 
   merge({ warning_full_in: 'off' });
 });
 
+test('a table where a value belongs is an error, whatever its settings are called', () => {
+  for (const value of [{ toString: 1 }, [{ valueOf: 1, toString: '' }], {}])
+    assert.throws(() => ofTable({ warning_age: value }), UnclosedError);
+});
+
 test('whatever stands in a file, it gives limits that are numbers or an error that was to be expected', () => {
   const name = fc.constantFrom('warning_age', 'age_sockets', 'critical_fd_share', 'stuck_after', 'x', '__proto__');
   fc.assert(
