@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS } from '../model/finding.ts';
 import { InodeMap } from '../model/inode-map.ts';
 import type { ClosedButHeld } from '../model/snapshot.ts';
 import { TCP_STATE, type TcpSocket } from '../model/socket.ts';
-import { type SocketTable, UNKNOWN } from '../model/socket-table.ts';
+import { UNKNOWN } from '../model/socket-table.ts';
 import { HeldRecords, SIEVE_SIZE } from '../parse/held-socket.ts';
 import { stateMask } from '../parse/inet-diag.ts';
 import type { HeldCount, NamespaceReader } from './namespaces.ts';
@@ -25,7 +25,6 @@ export class HeldReader {
   readonly #reader: NamespaceReader;
   readonly #options: CaptureOptions;
   readonly #tables = new Map<number, { sockets: CompactSocketFds; table: FdTable }>();
-  #records: HeldRecords | undefined;
   #inodes: InodeMap | undefined;
   readonly #counts = new Map<number, HeldCount>();
   #unheld: readonly TcpSocket[] = [];
@@ -54,7 +53,6 @@ export class HeldReader {
     const states = statesToFind(this.#withOthers, closedButHeld);
     const records = recordsOf(this.#firstPass(states));
     this.#reader.bpf = records.facts.kind === 'typed' ? 'bpf' : 'bpf-generic';
-    this.#records = records;
     this.#sort(records, states);
     this.#unheld = this.#reader.readUnheld(
       [...this.#counts.values()],
@@ -124,10 +122,9 @@ export class HeldReader {
   #takeOthers(records: HeldRecords, numbers: readonly number[]): void {
     const { sockets } = this.#reader;
     const known = new Set<number>();
-    const taken = new InodeRows(sockets);
     for (const record of numbers) {
       const inode = records.inode(record);
-      const row = taken.rowOf(inode);
+      const row = sockets.rowOf(inode);
       const first = row < 0 && !known.has(inode);
       if (row >= 0) sockets.holder[row] = UNKNOWN;
       known.add(inode);
@@ -171,7 +168,7 @@ export class HeldReader {
   /** Whether a descriptor was seen to hold the socket. */
   #isHeld(inode: number): boolean {
     if (!this.#inodes) {
-      const inodes = new InodeMap(this.#records?.count);
+      const inodes = new InodeMap(this.#reader.sockets.length);
       for (const { sockets } of this.#tables.values()) for (const it of sockets.inodes()) inodes.add(it, 0);
       this.#inodes = inodes;
     }
@@ -246,29 +243,6 @@ export class HeldReader {
 }
 
 const recordsOf = ({ bytes, facts }: HeldAnswer): HeldRecords => new HeldRecords(bytes, facts);
-
-/** So many questions are answered by looking through the column, which takes less than to make a map. */
-const FEW = 32;
-
-/** Rows of a table by inode. */
-class InodeRows {
-  readonly #table: SocketTable;
-  readonly #rows = new InodeMap();
-  #asked = 0;
-  #mapped = 0;
-
-  constructor(table: SocketTable) {
-    this.#table = table;
-  }
-
-  /** -1 when there is none. */
-  rowOf(inode: number): number {
-    if (this.#asked++ < FEW) return this.#table.rowOf(inode);
-    const { inode: inodes, length } = this.#table;
-    for (; this.#mapped < length; this.#mapped++) this.#rows.add(inodes[this.#mapped] ?? 0, this.#mapped);
-    return this.#rows.get(inode);
-  }
-}
 
 /**
  * Descriptors come in order, process by process. Only where one comes again, it is a second sight of the same one: Linux

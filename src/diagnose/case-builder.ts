@@ -70,14 +70,14 @@ export class CaseBuilder {
   }
 
   addRows(rows: Uint32Array, { stuck, maybe }: Standings): void {
-    const { table, ways } = this.#context;
+    const { table } = this.#context;
     const { length } = rows;
     this.#rows.add(rows);
     this.#stuck += stuck;
     this.#maybeStuck += maybe;
     for (let from = 0, to = 0; from < length; from = to) {
       to = endOfRun(table.end, rows, from, length);
-      const { inbound, listener } = ways[table.end[rows[from] ?? 0] ?? 0] ?? UNKNOWN_WAY;
+      const { inbound, listener } = wayOf(this.#context, rows[from] ?? 0);
       if (listener) this.#listeners.add(listener);
       if (inbound) this.#inbound += to - from;
       this.#addPeers(rows, from, to, inbound);
@@ -91,7 +91,7 @@ export class CaseBuilder {
     for (let place = from, end = 0; place < to; place = end) {
       end = endOfRun(peer, rows, place, to);
       if (inbound) {
-        this.#peerAt(peer[rows[place] ?? 0] ?? 0, ANY_PORT).sockets += end - place;
+        this.#peerOf(rows[place] ?? 0, inbound).sockets += end - place;
         continue;
       }
       for (let first = place, next = 0; first < end; first = next) {
@@ -102,14 +102,13 @@ export class CaseBuilder {
   }
 
   #addOtherEnds(rows: Uint32Array): void {
-    const { table, ends, ways } = this.#context;
+    const { table, ends } = this.#context;
     for (let place = 0; place < rows.length; place++) {
       place = ends.nextThatMayBe(table.peerPort, rows, place);
       const row = rows[place];
       const process = row === undefined ? undefined : ends.processOf(table, row);
       if (row === undefined || !process) continue;
-      const { inbound } = ways[table.end[row] ?? 0] ?? UNKNOWN_WAY;
-      this.#nameProcess(this.#peerOf(row, inbound), process);
+      this.#nameProcess(this.#peerOf(row, wayOf(this.#context, row).inbound), process);
     }
   }
 

@@ -3,6 +3,7 @@ import { endOfRun } from '../model/runs.ts';
 import { keepaliveOf } from '../model/socket.ts';
 import { SocketRows, type SocketTable, UNKNOWN } from '../model/socket-table.ts';
 import { formatNumber, plural } from '../model/words.ts';
+import { isAnswered, orNone } from './answers.ts';
 import { TLS_GOODBYES } from './traits.ts';
 import { waitEvidence, waitsTogether } from './waits.ts';
 
@@ -45,8 +46,6 @@ export function receiveQueueEvidence({ kind, sockets, direction }: Case): Eviden
   ];
 }
 
-/** On a connection that this side opened, the SYN counts one among the bytes that the peer has acknowledged. */
-const SYN = 1;
 const NEARLY_ALL = 0.8;
 
 /**
@@ -78,20 +77,17 @@ export function answerEvidence({ kind, sockets, direction }: Case): Evidence[] {
 
 /** On how many something was asked, was answered, and is not known. What lies unread was not asked of anybody yet. */
 function countAnswers(table: SocketTable, rows: Uint32Array): Uint32Array {
-  const { bytesAcked, bytesReceived, sendQueue, recvQueue } = table;
+  const { bytesAcked, bytesReceived, recvQueue } = table;
   const counts = new Uint32Array(3);
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] ?? 0;
-    const acked = bytesAcked[row] ?? UNKNOWN;
-    if (acked === UNKNOWN) counts[2] = 1;
+    if (bytesAcked[row] === UNKNOWN) counts[2] = (counts[2] ?? 0) + 1;
     if (orNone(bytesReceived[row]) === 0 || orNone(recvQueue[row]) > 1) continue;
     counts[0] = (counts[0] ?? 0) + 1;
-    if (acked + orNone(sendQueue[row]) > SYN) counts[1] = (counts[1] ?? 0) + 1;
+    if (isAnswered(table, row)) counts[1] = (counts[1] ?? 0) + 1;
   }
   return counts;
 }
-
-const orNone = (value: number = UNKNOWN): number => (value === UNKNOWN ? 0 : value);
 
 /** How many there are, and between which sizes. */
 class Sizes {

@@ -1,4 +1,4 @@
-import type { Case, Connection, Interest, Traits } from '../model/finding.ts';
+import type { Case, Connection, Traits } from '../model/finding.ts';
 import type { Process } from '../model/process.ts';
 import { endOfEqual, endOfRun, NumberList } from '../model/runs.ts';
 import type { TcpSocket } from '../model/socket.ts';
@@ -9,7 +9,7 @@ import type { Judge, JudgedCase } from './judged.ts';
 import { matchLegs } from './legs.ts';
 import { type Lot, mergeParts, type Part } from './merge.ts';
 import { remembered } from './remembered.ts';
-import { kindsOf, MOST_KINDS, standingOfKind, traitsOf } from './traits.ts';
+import { judgedAs, kindsOf, MOST_JUDGED, standingOfKind, traitsOf } from './traits.ts';
 
 /** Other connections of the same process; absent when they were not read. */
 export type Elsewhere = { connections: number; siblings: Connection[] } | undefined;
@@ -105,18 +105,14 @@ export class HeldSockets {
     const legs = this.#legs(stuck, elsewhere);
     const sides = sidesOf(this.#context, stuck);
     const sorts = new Map<number, Gathered>();
-    const alike = new Map<number, Gathered>();
     const add = (from: number, to: number): void => {
       const leg = legs?.get(this.#context.table.at(stuck[from] ?? 0) as TcpSocket);
       const [side = 0, kind = 0] = [sides[from], kinds[from]];
-      const sort = remembered(alike, (side * MOST_KINDS + kind) * 2 + (leg ? 1 : 0), () => {
-        const traits = traitsOf(kind);
-        return remembered(sorts, side * KINDS + kindOf(traits, leg !== undefined), () => ({
-          rows: new NumberList(),
-          maybe: 0,
-          traits: { ...traits, ...(leg && { legs: [] }) },
-        }));
-      });
+      const sort = remembered(sorts, side * MOST_JUDGED + judgedAs(kind, leg !== undefined), () => ({
+        rows: new NumberList(),
+        maybe: 0,
+        traits: { ...traitsOf(kind), ...(leg && { legs: [] }) },
+      }));
       sort.rows.add(stuck, from, to);
       if (standingOfKind(kind) === STANDING.maybe) sort.maybe += to - from;
       if (leg) sort.traits.legs?.push(leg);
@@ -164,18 +160,6 @@ export class HeldSockets {
   }
 }
 
-const INTERESTS: readonly (Interest | undefined)[] = [undefined, 'none', 'off', 'spent', 'level', 'edge', 'some'];
-const RECEPTIONS: readonly Traits['reception'][] = ['read', 'end', 'unread', undefined];
-const FLOWS = ['still', 'sending', 'clogged'];
-const KINDS = 256;
-
-/** A number for what is judged alike. A flow says all by itself, whatever else is true of a socket. */
-function kindOf({ reception, interest, flow, olderThanHolder }: Traits, hasLeg: boolean): number {
-  if (flow !== 'still') return FLOWS.indexOf(flow);
-  const read = INTERESTS.indexOf(interest) * RECEPTIONS.length + RECEPTIONS.indexOf(reception);
-  return FLOWS.length + read + (hasLeg ? 64 : 0) + (olderThanHolder ? 128 : 0);
-}
-
 /** A few equal times are chance. So many of them are not, nor is a leg on which the end was passed on (FIN_WAIT2). */
 const FEWEST_LEGS = 4;
 const MOSTLY = 0.5;
@@ -194,12 +178,13 @@ function credibleLegs(stuck: Connection[], legs: Map<TcpSocket, TcpSocket>): Map
 const MOST_SIDES = 4;
 
 /** On which side sockets came about, as numbers: the port they came in at, or the server they went out to. */
-function sidesOf({ table, ways }: CaseContext, rows: Uint32Array): Uint32Array {
+function sidesOf(context: CaseContext, rows: Uint32Array): Uint32Array {
+  const { table } = context;
   const { end: ends, peer, peerPort } = table;
   const ports = new Map<number, number>();
   const servers = new Map<number, number>();
   const sides = new Uint32Array(rows.length);
-  const isInbound = (place: number): boolean => ways[ends[rows[place] ?? 0] ?? 0]?.inbound === true;
+  const isInbound = (place: number): boolean => wayOf(context, rows[place] ?? 0).inbound;
   const next = (): number => ports.size + servers.size + FIRST_SIDE;
   for (let from = 0, to = 0; from < rows.length; from = to) {
     to = endOfRun(ends, rows, from, rows.length);

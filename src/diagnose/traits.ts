@@ -122,8 +122,8 @@ const BEFORE_INTEREST = BEFORE_RECEPTION * RECEPTIONS.length;
 
 /** More than any number of traits. */
 const MOST_TRAITS = BEFORE_INTEREST * INTERESTS.length;
-/** More than any number of a kind. */
-export const MOST_KINDS = MOST_TRAITS * 3;
+/** More than any number of what is judged alike. */
+export const MOST_JUDGED = MOST_TRAITS * 2;
 
 /**
  * How some rows stand and what their traits are, both in one number: of 100,000 sockets there are a dozen kinds. One loop for
@@ -179,6 +179,13 @@ function addTimes(
 function writeStandings(table: SocketTable, rows: Uint32Array, stuckAfterMs: number, kinds: Uint32Array): void {
   for (let i = 0; i < rows.length; i++)
     kinds[i] = STANDING[standingAt(table, rows[i] ?? 0, stuckAfterMs)] * MOST_TRAITS + ((kinds[i] ?? 0) % MOST_TRAITS);
+}
+
+/** What is judged alike has one number. A flow says all by itself, whatever else is true of a socket. */
+export function judgedAs(kind: number, hasLeg: boolean): number {
+  const traits = kind % MOST_TRAITS;
+  const flow = (traits >> 1) % FLOWS.length;
+  return flow === STILL ? traits + (hasLeg ? MOST_TRAITS : 0) : flow * 2;
 }
 
 /** Of a kind. */

@@ -1,7 +1,10 @@
 import { fstatSync, writeSync } from 'node:fs';
 
 /** Where a command writes: a stream, or what is like one. */
-export type Output = Pick<NodeJS.WriteStream, 'isTTY' | 'columns'> & {
+export type Output = {
+  readonly isTTY: boolean;
+  /** Of a terminal. */
+  readonly columns?: number;
   write(chunk: string | Uint8Array, done?: () => void): unknown;
   on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown;
   /** Whether all that was written has been taken already, if that is known. */
@@ -25,7 +28,6 @@ const NOTHING = new Uint8Array();
 
 class DirectOutput implements Output {
   readonly isTTY = false;
-  readonly columns = 80;
   readonly #fd: number;
   readonly #listeners: ((error: NodeJS.ErrnoException) => void)[] = [];
   #stream: NodeJS.WriteStream | undefined;

@@ -59,8 +59,7 @@ export class LiveMachine implements Machine {
   }
 
   processes(): ProcessEntry[] {
-    const pids = wrap('/proc', () => readdirSync('/proc')).filter((name) => /^[0-9]+$/.test(name));
-    return pids.map(Number).flatMap((pid) => describeProcess(pid, this.#statusOf) ?? []);
+    return listPids().flatMap((pid) => describeProcess(pid, this.#statusOf) ?? []);
   }
 
   fdOwners(pids: number[]): Map<number, FdOwner> {
@@ -90,7 +89,7 @@ export class LiveMachine implements Machine {
     this.#held?.close();
   }
 
-  /** Throws nothing: what is refused here is refused when it is asked for. */
+  /** What is refused here is refused again when it is asked for. */
   async readAhead(request: HeldRequest, sockets: number): Promise<void> {
     const threads = Math.min(availableParallelism(), MOST_READERS);
     if (!this.#held || threads < 2) return;
@@ -103,8 +102,8 @@ export class LiveMachine implements Machine {
   }
 
   #fdCounts(): number[] {
-    const pids = wrap('/proc', () => readdirSync('/proc')).filter((name) => /^[0-9]+$/.test(name));
-    return pids.length > MOST_COUNTED ? [] : pids.map((pid) => readFdOwner(Number(pid), this.#statusOf)?.fdCount ?? 0);
+    const pids = listPids();
+    return pids.length > MOST_COUNTED ? [] : [...this.fdOwners(pids).values()].map(({ fdCount = 0 }) => fdCount);
   }
 
   fdTable(pid: number): FdTable {
@@ -155,6 +154,11 @@ export class LiveMachine implements Machine {
     return wrap(path, () => readdirSync(path));
   }
 }
+
+const listPids = (): number[] =>
+  wrap('/proc', () => readdirSync('/proc'))
+    .filter((name) => /^[0-9]+$/.test(name))
+    .map(Number);
 
 function wrap<T>(path: string, read: () => T): T {
   try {

@@ -1,20 +1,16 @@
-import { InodeMap } from '../model/inode-map.ts';
+import { InodePlaces } from '../model/inode-map.ts';
 import type { SocketFds } from '../model/process.ts';
-
-/** So many questions are answered by looking through the list, which takes less than to make the index. */
-const FEW = 32;
+import { NumberList } from '../model/runs.ts';
 
 /**
  * Nearly every socket has one descriptor in a process, so a list is kept only for the others. Places are looked up in an
  * index that is made when somebody first asks: of 100,000 sockets in six processes nobody may ever do.
  */
 export class CompactSocketFds implements SocketFds {
-  #inodes = new Uint32Array(16);
-  #fds = new Uint32Array(16);
-  #size = 0;
+  readonly #inodes = new NumberList();
+  readonly #fds = new NumberList();
   readonly #all = new Map<number, number[]>();
-  readonly #places = new InodeMap();
-  #asked = 0;
+  readonly #places = new InodePlaces();
 
   add(inode: number, fd: number): void {
     const place = this.#place(inode);
@@ -24,46 +20,27 @@ export class CompactSocketFds implements SocketFds {
     }
     const all = this.#all.get(inode);
     if (all) all.push(fd);
-    else this.#all.set(inode, [this.#fds[place] ?? 0, fd]);
+    else this.#all.set(inode, [this.#fds.at(place), fd]);
   }
 
   /** Adds a socket of which it is known that it is not in here yet. */
   addFirst(inode: number, fd: number): void {
-    this.#reserve(1);
-    this.#inodes[this.#size] = inode;
-    this.#fds[this.#size] = fd;
-    this.#size++;
+    this.#inodes.push(inode);
+    this.#fds.push(fd);
   }
 
   /** The same of several, each with the descriptor at the same place. */
   addFirsts(inodes: Uint32Array, fds: Uint32Array): void {
-    if (this.#size === 0) {
-      this.#inodes = inodes.slice();
-      this.#fds = fds.slice();
-      this.#size = inodes.length;
-      return;
-    }
-    this.#reserve(inodes.length);
-    this.#inodes.set(inodes, this.#size);
-    this.#fds.set(fds, this.#size);
-    this.#size += inodes.length;
-  }
-
-  #reserve(more: number): void {
-    const needed = this.#size + more;
-    if (needed <= this.#inodes.length) return;
-    this.#inodes = grown(this.#inodes, needed);
-    this.#fds = grown(this.#fds, needed);
+    this.#inodes.add(inodes);
+    this.#fds.add(fds);
   }
 
   #place(inode: number): number {
-    if (this.#places.size === 0 && this.#asked++ < FEW) return this.#inodes.subarray(0, this.#size).indexOf(inode);
-    for (let place = this.#places.size; place < this.#size; place++) this.#places.add(this.#inodes[place] ?? 0, place);
-    return this.#places.get(inode);
+    return this.#places.of(inode, this.inodes());
   }
 
   get size(): number {
-    return this.#size;
+    return this.#inodes.length;
   }
 
   has(inode: number): boolean {
@@ -72,12 +49,12 @@ export class CompactSocketFds implements SocketFds {
 
   get(inode: number): readonly number[] | undefined {
     const place = this.#place(inode);
-    return place < 0 ? undefined : (this.#all.get(inode) ?? [this.#fds[place] ?? 0]);
+    return place < 0 ? undefined : (this.#all.get(inode) ?? [this.#fds.at(place)]);
   }
 
   inodeAt(fd: number): number | undefined {
-    const place = this.#fds.subarray(0, this.#size).indexOf(fd);
-    if (place >= 0) return this.#inodes[place];
+    const place = this.#fds.numbers.indexOf(fd);
+    if (place >= 0) return this.#inodes.at(place);
     for (const [inode, fds] of this.#all) if (fds.includes(fd)) return inode;
     return undefined;
   }
@@ -87,7 +64,7 @@ export class CompactSocketFds implements SocketFds {
   }
 
   inodes(): Uint32Array {
-    return this.#inodes.subarray(0, this.#size);
+    return this.#inodes.numbers;
   }
 }
 
@@ -96,10 +73,4 @@ export function inodesByFd(sockets: SocketFds): Map<number, number> {
   const inodes = new Map<number, number>();
   for (const inode of sockets.keys()) for (const fd of sockets.get(inode) ?? []) inodes.set(fd, inode);
   return inodes;
-}
-
-function grown(array: Uint32Array<ArrayBuffer>, needed: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(Math.max(needed, array.length * 2));
-  larger.set(array);
-  return larger;
 }

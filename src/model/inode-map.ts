@@ -65,3 +65,23 @@ export class InodeMap {
     }
   }
 }
+
+/** So many questions are answered by looking through the list, which takes less than to make an index. */
+const FEW = 32;
+
+/** Where inodes are in a list that only grows: in an index that is made when many are asked for. */
+export class InodePlaces {
+  readonly #places = new InodeMap();
+  #asked = 0;
+  #indexed = 0;
+
+  /** The first place of an inode in the list as it is now; -1 where it is not in it. */
+  of(inode: number, list: Uint32Array): number {
+    if (this.#indexed === 0 && this.#asked++ < FEW) return list.indexOf(inode);
+    for (; this.#indexed < list.length; this.#indexed++) {
+      const next = list[this.#indexed] ?? 0;
+      if (next > 0) this.#places.add(next, this.#indexed);
+    }
+    return this.#places.get(inode);
+  }
+}

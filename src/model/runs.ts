@@ -54,6 +54,10 @@ export class NumberList {
     this.#numbers[this.#size++] = number;
   }
 
+  at(place: number): number {
+    return this.#numbers[place] ?? 0;
+  }
+
   #reserve(more: number): void {
     const { length } = this.#numbers;
     if (this.#size + more <= length) return;

@@ -1,3 +1,4 @@
+import { InodePlaces } from './inode-map.ts';
 import { TCP_STATE, type TcpSocket, type TcpTimer } from './socket.ts';
 
 /** A list of sockets: an array of them, or rows of a table. */
@@ -99,6 +100,7 @@ export class SocketTable implements Record<(typeof COLUMNS)[number], Column> {
   #source: SocketSource | undefined;
   /** Those that came as objects, and those that somebody has looked at. */
   readonly #sockets: (TcpSocket | undefined)[] = [];
+  #rows = new InodePlaces();
   readonly #endNumbers = new Map<string, number>();
   readonly #addressNumbers = new Map<string, number>();
 
@@ -114,9 +116,9 @@ export class SocketTable implements Record<(typeof COLUMNS)[number], Column> {
     return made;
   }
 
-  /** Of the socket with this inode, found by looking through the column; -1 when there is none. */
+  /** Of the socket with this inode; -1 when there is none. */
   rowOf(inode: number): number {
-    return this.inode.subarray(0, this.#length).indexOf(inode);
+    return this.#rows.of(inode, this.inode.subarray(0, this.#length));
   }
 
   /** Below 0 in captures, for names. */
@@ -192,6 +194,7 @@ export class SocketTable implements Record<(typeof COLUMNS)[number], Column> {
       kept++;
     }
     this.#length = kept;
+    this.#rows = new InodePlaces();
     this.#sockets.length = Math.min(this.#sockets.length, kept);
   }
 

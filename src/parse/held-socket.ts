@@ -281,12 +281,12 @@ export class HeldRecords {
     const tickMs = this.#tickMs;
     const { record, inode, fd, peer, peerPort, recvQueue, sendQueue, bytesAcked, bytesReceived } = table;
     const { lastAckReceivedMs, lastDataReceivedMs, lastDataSentMs } = table;
-    // Data comes with an acknowledgement; where it seems to be older than that, one of the times has wrapped.
     // Of IPv6 a word is not the address.
     const isV4 = this.isV4(first);
     let peerWord = -1;
     let peerNumber = 0;
     let youngestMs = UNKNOWN;
+    // Data comes with an acknowledgement; where it seems to be older than that, one of the times has wrapped.
     let wrapped = false;
     for (let it = first, to = row; it < end; it++, to++) {
       const from = it * WORDS;
@@ -406,13 +406,7 @@ class KnownEnds {
   readonly #records: HeldRecords;
   readonly #locals = new Map<number, number>();
   readonly #peers = new Map<number, number>();
-  // One after the other they are mostly the same.
   #netns = -1;
-  #localAddress = -1;
-  #localPort = -1;
-  #local = 0;
-  #peerAddress = -1;
-  #peer = 0;
 
   constructor(records: HeldRecords, table: SocketTable) {
     this.#records = records;
@@ -422,32 +416,25 @@ class KnownEnds {
   local(record: number): number {
     const { words } = this.#records;
     const at = record * WORDS;
-    const address = words[at + LOCAL_WORD] ?? 0;
-    const port = (words[at + PORTS] ?? 0) & 0xffff;
+    const make = (): number => this.table.endOf(this.#records.socket(record));
+    if (!this.#records.isV4(record)) return make();
     const netns = words[at + NETNS] ?? 0;
-    if (!this.#records.isV4(record)) return this.table.endOf(this.#records.socket(record));
-    if (netns === this.#netns && address === this.#localAddress && port === this.#localPort) return this.#local;
     if (netns !== this.#netns) this.#locals.clear();
     this.#netns = netns;
-    this.#localAddress = address;
-    this.#localPort = port;
-    const key = address * 65_536 + port;
-    const number = this.#locals.get(key) ?? this.table.endOf(this.#records.socket(record));
-    this.#locals.set(key, number);
-    this.#local = number;
-    return number;
+    return numberOf(this.#locals, (words[at + LOCAL_WORD] ?? 0) * 65_536 + ((words[at + PORTS] ?? 0) & 0xffff), make);
   }
 
   peer(record: number): number {
-    const address = this.#records.words[record * WORDS + PEER_WORD] ?? 0;
-    if (!this.#records.isV4(record)) return this.table.addressOf(this.#records.peer(record).address);
-    if (address === this.#peerAddress) return this.#peer;
-    const number = this.#peers.get(address) ?? this.table.addressOf(this.#records.peer(record).address);
-    this.#peers.set(address, number);
-    this.#peerAddress = address;
-    this.#peer = number;
-    return number;
+    const make = (): number => this.table.addressOf(this.#records.peer(record).address);
+    if (!this.#records.isV4(record)) return make();
+    return numberOf(this.#peers, this.#records.words[record * WORDS + PEER_WORD] ?? 0, make);
   }
+}
+
+function numberOf(known: Map<number, number>, key: number, make: () => number): number {
+  const number = known.get(key) ?? make();
+  known.set(key, number);
+  return number;
 }
 
 /** In milliseconds, of two moments in ticks. */

@@ -77,32 +77,22 @@ test('that the kernel knows which descriptor is alone changes nothing but the ti
     assert.deepEqual(new Set(held?.keys()), new Set(unknown.snapshot.processes.get(pid)?.sockets?.keys()));
 });
 
+/** Some sockets that two processes hold, of whose descriptors the kernel says this. */
+function inTwo(count: number, bpf: NonNullable<FakeData['bpf']> = {}): Snapshot {
+  const shared = sockets(count);
+  const processes = [812, 813].map((pid) => ({ pid, sockets: holding(...shared) }));
+  return look({ processes, namespaces: [{ sockets: shared }], bpf }).snapshot;
+}
+
 test('a descriptor that was alone when it was seen, and is shared by the time the other one is, has two holders', () => {
-  const shared = sockets(3);
-  const first = holding(...shared);
-  const { snapshot } = look({
-    processes: [
-      { pid: 812, sockets: first },
-      { pid: 813, sockets: holding(...shared) },
-    ],
-    namespaces: [{ sockets: shared }],
-    bpf: { alone: seenFirst() },
-  });
+  const snapshot = inTwo(3, { alone: seenFirst() });
   assert.equal(snapshot.sockets.length, 3);
   const [finding] = diagnose(snapshot).findings;
   assert.deepEqual([finding?.subject.process?.pid, finding?.subject.coHolders[0]?.sockets], [812, 3]);
 });
 
 test('two processes with one descriptor table hold each of its sockets once, although the kernel knows of one reference', () => {
-  const shared = sockets(40);
-  const { snapshot } = look({
-    processes: [
-      { pid: 812, sockets: holding(...shared) },
-      { pid: 813, sockets: holding(...shared) },
-    ],
-    namespaces: [{ sockets: shared }],
-    bpf: { alone: () => true },
-  });
+  const snapshot = inTwo(40, { alone: () => true });
   assert.equal(snapshot.sockets.length, 40);
   const [finding, ...more] = diagnose(snapshot).findings;
   assert.deepEqual([finding?.subject.coHolders[0]?.sockets, more.length], [40, 0]);
@@ -115,14 +105,7 @@ function seenFirst(): (inode: number) => boolean {
 }
 
 test('a socket that two processes hold is one socket with two holders', () => {
-  const shared = sockets(3);
-  const { snapshot } = look({
-    processes: [
-      { pid: 812, sockets: holding(...shared) },
-      { pid: 813, sockets: holding(...shared) },
-    ],
-    namespaces: [{ sockets: shared }],
-  });
+  const snapshot = inTwo(3);
   assert.equal(snapshot.sockets.length, 3);
   const [finding] = diagnose(snapshot).findings;
   assert.equal(finding?.subject.coHolders[0]?.sockets, 3);

@@ -2,6 +2,7 @@ import type { Case, Rule } from '../../model/finding.ts';
 import { nextWith } from '../../model/runs.ts';
 import { SocketRows, type Sockets, type SocketTable, UNKNOWN } from '../../model/socket-table.ts';
 import { plural } from '../../model/words.ts';
+import { isAnswered, orNone } from '../answers.ts';
 import { conductOf } from '../conduct.ts';
 import { mayBeCopies } from '../copies.ts';
 import { servingEvidence } from '../serving.ts';
@@ -39,8 +40,6 @@ export const missingClose: Rule = {
   },
 };
 
-/** On a connection that this side opened, the SYN counts one. */
-const SYN = 1;
 const MOSTLY = 0.8;
 
 /** Whether something was sent back on most: what was read has been answered. */
@@ -50,21 +49,16 @@ function areAnswered({ sockets, direction }: Case): boolean {
   return direction !== 'outbound' && countAnswered(table, rows) >= MOSTLY * sockets.length;
 }
 
-function countAnswered({ bytesAcked, sendQueue }: SocketTable, rows: Uint32Array): number {
+function countAnswered(table: SocketTable, rows: Uint32Array): number {
   let answered = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0;
-    if ((bytesAcked[row] ?? 0) + known(sendQueue[row]) > SYN) answered++;
-  }
+  for (let i = 0; i < rows.length; i++) if (isAnswered(table, rows[i] ?? 0)) answered++;
   return answered;
 }
-
-const known = (value: number = UNKNOWN): number => (value === UNKNOWN ? 0 : value);
 
 /** Of those whose times differ by more than a tick of the kernel's clock, most were sent to after the last data came. */
 function areAnsweredByTimes(sockets: Sockets): boolean {
   const { table, rows } = SocketRows.of(sockets);
-  const laterBy = (row: number): number => known(table.lastDataReceivedMs[row]) - known(table.lastDataSentMs[row]);
+  const laterBy = (row: number): number => orNone(table.lastDataReceivedMs[row]) - orNone(table.lastDataSentMs[row]);
   return rows.reduce((sum, row) => sum + Math.sign(Math.trunc(laterBy(row) / TICK_MS)), 0) > 0;
 }
 const TICK_MS = 10;

@@ -93,14 +93,17 @@ function readAll(fd: number, expected: number): Uint8Array {
       if (read === 0) return bytes.subarray(0, length);
       length += read;
     } catch (error) {
-      // The kernel pauses after a million descriptors without a record.
-      const { code = 'EIO' } = error as NodeJS.ErrnoException;
-      if (code !== 'EAGAIN' && code !== 'EINTR') throw new SystemError(code, 'read BPF iterator');
+      if (!isPause(error as NodeJS.ErrnoException)) throw failed(error as NodeJS.ErrnoException);
       empty++;
     }
   }
   throw new SystemError('EAGAIN', 'read BPF iterator');
 }
+
+/** The kernel pauses after a million descriptors without a record. */
+const isPause = ({ code }: NodeJS.ErrnoException): boolean => code === 'EAGAIN' || code === 'EINTR';
+
+const failed = ({ code = 'EIO' }: NodeJS.ErrnoException): SystemError => new SystemError(code, 'read BPF iterator');
 
 /** As many records as the kernel gives in one read: with room for one more it stops before that one. */
 const ONE_READ = Math.floor((32_768 - 1) / HELD_SIZE) * HELD_SIZE;
@@ -132,8 +135,8 @@ async function readMuch(fd: number, into: Buffer): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   readv(fd, parts, (error, read) => {
     if (!error) resolve(read);
-    else if (error.code === 'EAGAIN' || error.code === 'EINTR') resolve(-1);
-    else reject(new SystemError(error.code ?? 'EIO', 'read BPF iterator'));
+    else if (isPause(error)) resolve(-1);
+    else reject(failed(error));
   });
   return promise;
 }
